@@ -1,0 +1,2 @@
+//! The decipher command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Labelled digits: where they come from and how they are held.

@@ -1,0 +1,97 @@
+//! AVX2 with FMA: sixteen floats in two registers.
+
+use std::arch::x86_64::*;
+
+use super::{LANES, Simd, Task};
+
+/// Proof that this machine has AVX2 and FMA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Avx2(());
+
+impl Avx2 {
+    /// `None` where the machine lacks the instructions.
+    pub fn new() -> Option<Self> {
+        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self(()))
+    }
+}
+
+pub(super) fn run<T: Task>(simd: Avx2, task: T) -> T::Output {
+    #[target_feature(enable = "avx2,fma")]
+    fn with_features<T: Task>(simd: Avx2, task: T) -> T::Output {
+        task.run(simd)
+    }
+    // SAFETY: an `Avx2` exists only where the features do.
+    unsafe { with_features(simd, task) }
+}
+
+impl Simd for Avx2 {
+    type V = [__m256; 2];
+    const FMA: bool = true;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self::V {
+        // SAFETY: `self` proves the feature.
+        unsafe { [_mm256_set1_ps(x); 2] }
+    }
+
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> Self::V {
+        // SAFETY: `self` proves the feature; the caller vouches for the pointer.
+        unsafe { [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))] }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32, v: Self::V) {
+        // SAFETY: `self` proves the feature; the caller vouches for the pointer.
+        unsafe {
+            _mm256_storeu_ps(to, v[0]);
+            _mm256_storeu_ps(to.add(8), v[1]);
+        }
+    }
+
+    #[inline(always)]
+    fn add(self, a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: `self` proves the feature.
+        unsafe { [_mm256_add_ps(a[0], b[0]), _mm256_add_ps(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: `self` proves the feature.
+        unsafe { [_mm256_mul_ps(a[0], b[0]), _mm256_mul_ps(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        // SAFETY: `self` proves the feature.
+        unsafe { [_mm256_fmadd_ps(a[0], b[0], c[0]), _mm256_fmadd_ps(a[1], b[1], c[1])] }
+    }
+
+    /// Per half register the transposition of `avx512.rs`, then the halves across.
+    #[inline(always)]
+    fn sum_each(self, v: [Self::V; LANES]) -> Self::V {
+        // SAFETY: `self` proves the feature.
+        unsafe {
+            let quarters = |i: usize, half: usize| {
+                let halves = |a: __m256, b: __m256| {
+                    _mm256_add_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b))
+                };
+                let ab = _mm256_castps_pd(halves(v[i][half], v[i + 1][half]));
+                let cd = _mm256_castps_pd(halves(v[i + 2][half], v[i + 3][half]));
+                _mm256_add_ps(
+                    _mm256_castpd_ps(_mm256_unpacklo_pd(ab, cd)),
+                    _mm256_castpd_ps(_mm256_unpackhi_pd(ab, cd)),
+                )
+            };
+            // Eight vectors' sums, of the lower or the upper half of each.
+            let eight = |i: usize, half: usize| {
+                let (a, b) = (quarters(i, half), quarters(i + 4, half));
+                _mm256_add_ps(
+                    _mm256_permute2f128_ps::<0x20>(a, b),
+                    _mm256_permute2f128_ps::<0x31>(a, b),
+                )
+            };
+            [_mm256_add_ps(eight(0, 0), eight(0, 1)), _mm256_add_ps(eight(8, 0), eight(8, 1))]
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Instruction sets. Every kernel is written once, over [`Simd`]: vectors of 16 floats, held in
+//! one, two or many registers. All instruction sets with a fused multiply-add do the same
+//! operations in the same order, hence give the same bits.
+//!
+//! A [`Kernel`] is a proof: it exists only where the machine has the instructions. The pattern
+//! (`Task::run` inlined into a function with `#[target_feature]`) is that of the crate `pulp`.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+use std::sync::OnceLock;
+
+/// Floats in a vector, on every machine.
+pub const LANES: usize = 16;
+
+/// Operations on vectors of [`LANES`] floats.
+///
+/// Every method is `#[inline(always)]`: it becomes the instruction it names only inside
+/// [`Kernel::run`].
+pub(crate) trait Simd: Copy {
+    /// Sixteen floats.
+    type V: Copy;
+    /// Whether `mul_add` rounds once.
+    const FMA: bool;
+
+    fn splat(self, x: f32) -> Self::V;
+    /// # Safety
+    /// Sixteen floats must be readable at `from`.
+    unsafe fn load(self, from: *const f32) -> Self::V;
+    /// # Safety
+    /// Sixteen floats must be writable at `to`.
+    unsafe fn store(self, to: *mut f32, v: Self::V);
+    fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b + c`.
+    fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// Lane `i` of the result is the sum of the lanes of `v[i]`, in the order of [`tree_sum`].
+    fn sum_each(self, v: [Self::V; LANES]) -> Self::V;
+
+    /// `a * b + c` of single floats, rounded as `mul_add` rounds.
+    #[inline(always)]
+    fn mul_add_1(self, a: f32, b: f32, c: f32) -> f32 {
+        if Self::FMA { a.mul_add(b, c) } else { a * b + c }
+    }
+}
+
+/// The sum of sixteen lanes in the one order that all instruction sets use: inside quarters
+/// (0 + 2) + (1 + 3), then the quarters likewise in neighbouring pairs.
+#[inline(always)]
+pub(crate) fn tree_sum(v: [f32; LANES]) -> f32 {
+    let quarter = |q: usize| (v[q] + v[q + 2]) + (v[q + 1] + v[q + 3]);
+    (quarter(0) + quarter(4)) + (quarter(8) + quarter(12))
+}
+
+/// Work that can be done with any instruction set.
+pub(crate) trait Task {
+    type Output;
+    /// Must be `#[inline(always)]`, and so must everything hot that it calls.
+    fn run<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// An instruction set that this machine has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kernel {
+    /// AVX-512F: a vector is one register.
+    #[cfg(target_arch = "x86_64")]
+    Avx512(avx512::Avx512),
+    /// AVX2 and FMA: a vector is two registers.
+    #[cfg(target_arch = "x86_64")]
+    Avx2(avx2::Avx2),
+    /// Whatever the compiler makes of plain loops.
+    Portable(portable::Portable),
+}
+
+impl Kernel {
+    /// All kernels of this machine, the fastest first.
+    pub fn available() -> Vec<Kernel> {
+        let mut all = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            all.extend(avx512::Avx512::new().map(Kernel::Avx512));
+            all.extend(avx2::Avx2::new().map(Kernel::Avx2));
+        }
+        all.push(Kernel::Portable(portable::Portable));
+        all
+    }
+
+    /// `avx512`, `avx2` or `scalar`.
+    pub fn name(self) -> &'static str {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512(_) => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2(_) => "avx2",
+            Kernel::Portable(_) => "scalar",
+        }
+    }
+
+    /// The kernel called `name`, or a sentence that says why not.
+    pub fn named(name: &str) -> Result<Kernel, String> {
+        Kernel::available().into_iter().find(|k| k.name() == name).ok_or_else(|| {
+            let names: Vec<_> = Kernel::available().iter().map(|k| k.name()).collect();
+            format!("no kernel '{name}' on this machine; it has {}", names.join(", "))
+        })
+    }
+
+    /// The kernel that everything uses: the one that the environment variable `DECIPHER_KERNEL`
+    /// names, else the fastest.
+    ///
+    /// # Panics
+    /// If the variable names a kernel that this machine lacks: a test that was to run with it
+    /// must not pass without it.
+    pub fn chosen() -> Kernel {
+        static CHOSEN: OnceLock<Kernel> = OnceLock::new();
+        *CHOSEN.get_or_init(|| match std::env::var("DECIPHER_KERNEL") {
+            Ok(name) => Kernel::named(&name).unwrap_or_else(|e| panic!("DECIPHER_KERNEL: {e}")),
+            Err(_) => Kernel::available()[0],
+        })
+    }
+
+    /// Does `task` with this instruction set.
+    #[inline]
+    pub(crate) fn run<T: Task>(self, task: T) -> T::Output {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512(simd) => avx512::run(simd, task),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2(simd) => avx2::run(simd, task),
+            Kernel::Portable(simd) => task.run(simd),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Everything<'a>(&'a [f32; 256]);
+
+    impl Task for Everything<'_> {
+        type Output = Vec<[f32; LANES]>;
+
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> Self::Output {
+            // SAFETY: each load reads 16 of the 256 floats, each store fills 16.
+            unsafe {
+                let v: [S::V; LANES] = std::array::from_fn(|i| s.load(self.0.as_ptr().add(16 * i)));
+                [
+                    s.splat(self.0[3]),
+                    s.add(v[0], v[1]),
+                    s.mul(v[2], v[3]),
+                    s.mul_add(v[4], v[5], v[6]),
+                    s.sum_each(v),
+                ]
+                .map(|v| {
+                    let mut out = [f32::NAN; LANES];
+                    s.store(out.as_mut_ptr(), v);
+                    out
+                })
+                .to_vec()
+            }
+        }
+    }
+
+    #[test]
+    fn every_kernel_does_the_plain_arithmetic() {
+        let mut rng = crate::rng::Rng::new(7, &[]);
+        let x: [f32; 256] = std::array::from_fn(|_| rng.uniform() * 2.0 - 1.0);
+        let row = |i: usize| -> [f32; LANES] { x[16 * i..][..16].try_into().unwrap() };
+        for kernel in Kernel::available() {
+            let got = kernel.run(Everything(&x));
+            assert_eq!(got[0], [x[3]; LANES], "{}", kernel.name());
+            for i in 0..LANES {
+                assert_eq!(got[1][i], row(0)[i] + row(1)[i], "{}", kernel.name());
+                assert_eq!(got[2][i], row(2)[i] * row(3)[i], "{}", kernel.name());
+                let exact = row(4)[i].mul_add(row(5)[i], row(6)[i]);
+                assert!((got[3][i] - exact).abs() <= 1e-6, "{}", kernel.name());
+                assert_eq!(got[4][i], tree_sum(row(i)), "{} lane {i}", kernel.name());
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_kernel_is_named_in_the_error() {
+        assert!(Kernel::named("mmx").unwrap_err().contains("'mmx'"));
+    }
+}

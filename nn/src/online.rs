@@ -1,0 +1,178 @@
+//! Per-sample SGD, the textbook's way: each sample changes the weights before the next is seen.
+//!
+//! No gradient is ever stored. The step is added straight to the rows of the weights that the
+//! sample used, and weight decay, which would touch every weight each time, is kept as one common
+//! factor `scale`: the weights are `scale * stored` until the factor is folded in (Bottou 2012,
+//! "Stochastic gradient descent tricks", 5.1).
+
+use crate::kernel::{Kernel, Simd, Task};
+use crate::layer::Layer;
+use crate::loss::Loss;
+use crate::math::flush;
+use crate::network::{Network, Params, Workspace};
+use crate::sparse::{SparseMatrix, SparseRow};
+
+/// Below this the common factor is folded into the weights.
+const SMALLEST_SCALE: f32 = 0.25;
+
+/// What per-sample SGD needs besides the parameters.
+pub struct Online {
+    workspace: Workspace,
+    /// 0, 1, 2, ...: a dense vector as a sparse row.
+    every: Vec<u16>,
+}
+
+impl Online {
+    /// Memory for training `net` one sample at a time.
+    pub fn new(net: &Network) -> Self {
+        let widest = net.placed.iter().map(|p| p.inputs).max().unwrap_or(0);
+        Self { workspace: net.workspace(1), every: (0..widest).map(|i| i as u16).collect() }
+    }
+
+    /// One step of SGD for each of the samples `rows`, in this order; the learning rate of step
+    /// `i` is `learning_rate(i)`. Returns the sum of the losses, each taken before its step.
+    ///
+    /// # Panics
+    /// If `params` are not `net`'s, `inputs` has other columns than the network, `rows` names a
+    /// sample that is not there, or a label is not below the number of outputs.
+    #[allow(clippy::too_many_arguments)]
+    pub fn train(
+        &mut self,
+        net: &Network,
+        params: &mut Params,
+        (inputs, labels): (&SparseMatrix, &[u8]),
+        rows: &[u32],
+        loss: Loss,
+        weight_decay: f32,
+        learning_rate: &dyn Fn(usize) -> f32,
+    ) -> f64 {
+        assert!(params.values.len() == net.params_len, "parameters of another network");
+        assert!(
+            inputs.columns() == net.inputs(),
+            "input has {} columns, the network takes {}",
+            inputs.columns(),
+            net.inputs()
+        );
+        let (every, workspace) = (&self.every[..], &mut self.workspace);
+        Kernel::chosen().run(Train {
+            net,
+            params,
+            inputs,
+            labels,
+            rows,
+            loss,
+            weight_decay,
+            learning_rate,
+            every,
+            workspace,
+        })
+    }
+}
+
+struct Train<'a> {
+    net: &'a Network,
+    params: &'a mut Params,
+    inputs: &'a SparseMatrix,
+    labels: &'a [u8],
+    rows: &'a [u32],
+    loss: Loss,
+    weight_decay: f32,
+    learning_rate: &'a dyn Fn(usize) -> f32,
+    every: &'a [u16],
+    workspace: &'a mut Workspace,
+}
+
+/// Steps between two looks at the learning rate: a call a step would cost as much as the step.
+const RATE_STEPS: usize = 64;
+
+impl Task for Train<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> f64 {
+        let Self { net, params, every, workspace, .. } = self;
+        let Workspace { values, d_values, .. } = workspace;
+        let (weights, biases) = params.values.split_at_mut(net.weights_len);
+        let last = net.placed.len() - 1;
+        let classes = net.outputs();
+        let (mut total, mut scale, mut rate) = (0.0, 1.0f32, 0.0);
+        for (step, &row) in self.rows.iter().enumerate() {
+            if step % RATE_STEPS == 0 {
+                rate = (self.learning_rate)(step);
+            }
+            let sample = self.inputs.row(row as usize);
+            for (l, p) in net.placed.iter().enumerate() {
+                let (before, rest) = values.split_at_mut(l);
+                match p.layer {
+                    Layer::Dense { .. } => {
+                        let dense = p.dense().expect("it is dense");
+                        let input = input_row(sample, before, p.inputs, every);
+                        let bias = &biases[p.bias.start - net.weights_len..];
+                        dense.forward_row(
+                            s,
+                            &weights[p.weight.clone()],
+                            bias,
+                            scale,
+                            input,
+                            &mut rest[0],
+                        );
+                    }
+                    Layer::Activation(f) => f.forward(s, &before[l - 1], &mut rest[0]),
+                }
+            }
+            let label = self.labels[row as usize];
+            assert!(usize::from(label) < classes, "label {label} with {classes} outputs");
+            total += f64::from(self.loss.loss_and_gradient(
+                s,
+                &values[last],
+                classes,
+                label,
+                1.0,
+                &mut d_values[last],
+            ));
+            let decayed = scale * (1.0 - rate * self.weight_decay);
+            for (l, p) in net.placed.iter().enumerate().rev() {
+                let (d_before, d_rest) = d_values.split_at_mut(l);
+                let d_output = &mut d_rest[0][..];
+                let d_input = d_before.last_mut().map(|d| &mut d[..]);
+                match p.layer {
+                    Layer::Dense { .. } => {
+                        let dense = p.dense().expect("it is dense");
+                        let input = input_row(sample, &values[..l], p.inputs, every);
+                        let range = p.bias.start - net.weights_len..p.bias.end - net.weights_len;
+                        let (weight, bias) = (&mut weights[p.weight.clone()], &mut biases[range]);
+                        let scales = (scale, decayed, rate);
+                        dense.backward_row(s, weight, bias, scales, input, d_output, d_input);
+                    }
+                    Layer::Activation(f) => {
+                        let d_input = d_input.expect("the first layer is dense");
+                        f.backward(&values[l], d_output, d_input);
+                    }
+                }
+            }
+            scale = decayed;
+            if scale < SMALLEST_SCALE {
+                weights.iter_mut().for_each(|w| *w = flush(*w * scale));
+                scale = 1.0;
+            }
+        }
+        if scale != 1.0 {
+            weights.iter_mut().for_each(|w| *w = flush(*w * scale));
+        }
+        total
+    }
+}
+
+/// What layer `before.len()` reads: the sample, or all values of the layer before it.
+#[inline(always)]
+fn input_row<'a>(
+    sample: SparseRow<'a>,
+    before: &'a [crate::aligned::Aligned],
+    inputs: usize,
+    every: &'a [u16],
+) -> SparseRow<'a> {
+    match before.last() {
+        None => sample,
+        Some(values) => SparseRow { indices: &every[..inputs], values: &values[..inputs] },
+    }
+}

@@ -1,0 +1,111 @@
+//! Inputs that are mostly zero. Of the 784 pixels of a digit about 150 are not: a dense layer
+//! then adds up 150 rows of its weights instead of multiplying 784.
+
+/// A matrix that stores only what is not zero, row after row (CSR).
+#[derive(Clone, Debug, Default)]
+pub struct SparseMatrix {
+    columns: usize,
+    /// `starts[r]..starts[r + 1]` are the entries of row `r`.
+    starts: Vec<usize>,
+    /// Column of each entry; always below `columns`, on which unchecked reads rely.
+    indices: Vec<u16>,
+    /// Value of each entry; empty where all are 1.
+    values: Vec<f32>,
+}
+
+/// One row of a [`SparseMatrix`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SparseRow<'a> {
+    pub indices: &'a [u16],
+    /// Empty where all are 1.
+    pub values: &'a [f32],
+}
+
+impl SparseMatrix {
+    /// A matrix of 0 rows and `columns` columns, whose entries are all 1 if `binary`.
+    ///
+    /// # Panics
+    /// If `columns` is more than 65,536.
+    pub fn new(columns: usize) -> Self {
+        assert!(columns <= 1 << 16, "a sparse matrix has at most 65,536 columns, not {columns}");
+        Self { columns, starts: vec![0], ..Self::default() }
+    }
+
+    /// The rows of a dense, row-major matrix. Entries that are exactly 0 are left out; where
+    /// all others are 1, no values are stored.
+    ///
+    /// # Panics
+    /// If `dense` is not whole rows of `columns`, or `columns` is 0 or more than 65,536.
+    pub fn from_dense(dense: &[f32], columns: usize) -> Self {
+        assert!(
+            columns > 0 && dense.len() % columns == 0,
+            "{} values are not whole rows of {columns}",
+            dense.len()
+        );
+        let mut matrix = Self::new(columns);
+        let ones = dense.iter().all(|&v| v == 0.0 || v == 1.0);
+        for row in dense.chunks_exact(columns) {
+            for (column, &value) in row.iter().enumerate().filter(|(_, v)| **v != 0.0) {
+                matrix.indices.push(column as u16);
+                if !ones {
+                    matrix.values.push(value);
+                }
+            }
+            matrix.starts.push(matrix.indices.len());
+        }
+        matrix
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// Number of columns.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    #[inline(always)]
+    pub(crate) fn row(&self, row: usize) -> SparseRow<'_> {
+        let range = self.starts[row]..self.starts[row + 1];
+        let values = if self.values.is_empty() { &[] } else { &self.values[range.clone()] };
+        SparseRow { indices: &self.indices[range], values }
+    }
+}
+
+/// Rows of input, as many as there are samples.
+#[derive(Clone, Copy, Debug)]
+pub enum Inputs<'a> {
+    /// Row-major, every value present; the number of columns is the network's.
+    Dense(&'a [f32]),
+    /// Only what is not zero.
+    Sparse(&'a SparseMatrix),
+}
+
+impl Inputs<'_> {
+    /// Number of samples, of `columns` values each.
+    pub fn rows(&self, columns: usize) -> usize {
+        match self {
+            Inputs::Dense(values) => values.len() / columns,
+            Inputs::Sparse(matrix) => matrix.rows(),
+        }
+    }
+
+    /// # Panics
+    /// If the rows do not have `columns` columns.
+    pub(crate) fn check(&self, columns: usize) {
+        match self {
+            Inputs::Dense(values) => assert!(
+                values.len() % columns == 0,
+                "input of {} values is not whole rows of {columns}",
+                values.len()
+            ),
+            Inputs::Sparse(matrix) => assert!(
+                matrix.columns == columns,
+                "input has {} columns, the network takes {columns}",
+                matrix.columns
+            ),
+        }
+    }
+}
