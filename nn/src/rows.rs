@@ -8,6 +8,8 @@ use crate::sparse::SparseRow;
 
 /// Columns of a matrix are done in blocks of at most this many vectors, which stay in registers.
 const BLOCK: usize = 4;
+/// Rows done at a time where they do not depend on each other.
+const UNROLL: usize = 4;
 
 /// `out = start + sum of value[i] * rows[index[i]]`; even and odd entries are summed apart.
 ///
@@ -139,22 +141,34 @@ unsafe fn add_block<S: Simd, const N: usize>(
     // SAFETY: the caller vouches for `indices` and for N vectors in each row.
     unsafe {
         let delta: [S::V; N] = std::array::from_fn(|n| s.load(delta.add(n * LANES)));
-        let at = |i: usize, n: usize| {
-            rows.add(usize::from(*indices.get_unchecked(i)) * stride + n * LANES)
-        };
-        if values.is_empty() {
-            for i in 0..indices.len() {
+        let at = |i: usize| rows.add(usize::from(*indices.get_unchecked(i)) * stride);
+        let mut i = 0;
+        // Four rows at a time, all loads before all stores: a row occurs only once in `indices`.
+        while i + UNROLL <= indices.len() {
+            let rows: [*mut f32; UNROLL] = std::array::from_fn(|k| at(i + k));
+            let sums = rows.map(|row| std::array::from_fn::<_, N, _>(|n| s.load(row.add(n * LANES))));
+            for (k, (row, sum)) in rows.into_iter().zip(sums).enumerate() {
                 for n in 0..N {
-                    s.store(at(i, n), s.add(s.load(at(i, n)), delta[n]));
+                    let sum = match values.get(i + k) {
+                        None => s.add(sum[n], delta[n]),
+                        Some(&value) => s.mul_add(s.splat(value), delta[n], sum[n]),
+                    };
+                    s.store(row.add(n * LANES), sum);
                 }
             }
-        } else {
-            for i in 0..indices.len() {
-                let value = s.splat(*values.get_unchecked(i));
-                for n in 0..N {
-                    s.store(at(i, n), s.mul_add(value, delta[n], s.load(at(i, n))));
-                }
+            i += UNROLL;
+        }
+        while i < indices.len() {
+            let row = at(i);
+            for n in 0..N {
+                let sum = s.load(row.add(n * LANES));
+                let sum = match values.get(i) {
+                    None => s.add(sum, delta[n]),
+                    Some(&value) => s.mul_add(s.splat(value), delta[n], sum),
+                };
+                s.store(row.add(n * LANES), sum);
             }
+            i += 1;
         }
     }
     N
