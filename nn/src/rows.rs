@@ -6,8 +6,6 @@
 use crate::kernel::{LANES, Simd};
 use crate::sparse::SparseRow;
 
-/// Columns of a matrix are done in blocks of at most this many vectors, which stay in registers.
-const BLOCK: usize = 4;
 /// Rows done at a time where they do not depend on each other.
 const UNROLL: usize = 4;
 
@@ -31,19 +29,24 @@ pub(crate) unsafe fn sum_rows<S: Simd>(
     unsafe {
         while column < stride {
             let (rows, start, out) = (rows.add(column), start.add(column), out.add(column));
-            column += match (stride - column) / LANES {
-                1 => sum_block::<S, 1>(s, rows, stride, row, start, scale, out),
-                2 | 3 => sum_block::<S, 2>(s, rows, stride, row, start, scale, out),
-                _ => sum_block::<S, BLOCK>(s, rows, stride, row, start, scale, out),
+            column += match ((stride - column) / LANES, row.values.is_empty()) {
+                (1, true) => sum_block::<S, 1, true>(s, rows, stride, row, start, scale, out),
+                (1, false) => sum_block::<S, 1, false>(s, rows, stride, row, start, scale, out),
+                (2 | 3, true) => sum_block::<S, 2, true>(s, rows, stride, row, start, scale, out),
+                (2 | 3, false) => sum_block::<S, 2, false>(s, rows, stride, row, start, scale, out),
+                (_, true) => sum_block::<S, 4, true>(s, rows, stride, row, start, scale, out),
+                (_, false) => sum_block::<S, 4, false>(s, rows, stride, row, start, scale, out),
             } * LANES;
         }
     }
 }
 
+/// The first `N` vectors of [`sum_rows`]; they stay in registers. `ONES`: there are no values.
+///
 /// # Safety
-/// As [`sum_rows`], with `N` vectors from the given column on.
+/// As [`sum_rows`].
 #[inline(always)]
-unsafe fn sum_block<S: Simd, const N: usize>(
+unsafe fn sum_block<S: Simd, const N: usize, const ONES: bool>(
     s: S,
     rows: *const f32,
     stride: usize,
@@ -52,45 +55,29 @@ unsafe fn sum_block<S: Simd, const N: usize>(
     scale: f32,
     out: *mut f32,
 ) -> usize {
-    // SAFETY: the caller vouches for `indices` and for N vectors in each row.
+    // SAFETY: the caller vouches for `indices`, for as many `values` unless there are none, and
+    // for N vectors in each row.
     unsafe {
         let mut sums = [[s.splat(0.0); N]; 2];
-        let at = |i: usize, n: usize| {
-            rows.add(usize::from(*indices.get_unchecked(i)) * stride + n * LANES)
-        };
-        if values.is_empty() {
-            let mut i = 0;
-            while i + 4 <= indices.len() {
-                for (k, part) in [0, 1, 0, 1].into_iter().enumerate() {
-                    for n in 0..N {
-                        sums[part][n] = s.add(sums[part][n], s.load(at(i + k, n)));
-                    }
-                }
-                i += 4;
-            }
-            while i < indices.len() {
-                for n in 0..N {
-                    sums[i % 2][n] = s.add(sums[i % 2][n], s.load(at(i, n)));
-                }
-                i += 1;
-            }
-        } else {
-            let mut i = 0;
-            while i + 2 <= indices.len() {
-                for part in 0..2 {
-                    let value = s.splat(*values.get_unchecked(i + part));
-                    for n in 0..N {
-                        sums[part][n] = s.mul_add(value, s.load(at(i + part, n)), sums[part][n]);
-                    }
-                }
-                i += 2;
-            }
-            if i < indices.len() {
+        let plus_row = |sum: &mut [S::V; N], i: usize| {
+            let row = rows.add(usize::from(*indices.get_unchecked(i)) * stride);
+            if ONES {
+                *sum = std::array::from_fn(|n| s.add(sum[n], s.load(row.add(n * LANES))));
+            } else {
                 let value = s.splat(*values.get_unchecked(i));
-                for n in 0..N {
-                    sums[0][n] = s.mul_add(value, s.load(at(i, n)), sums[0][n]);
-                }
+                *sum =
+                    std::array::from_fn(|n| s.mul_add(value, s.load(row.add(n * LANES)), sum[n]));
             }
+        };
+        let mut i = 0;
+        while i + UNROLL <= indices.len() {
+            for k in 0..UNROLL {
+                plus_row(&mut sums[k % 2], i + k);
+            }
+            i += UNROLL;
+        }
+        for i in i..indices.len() {
+            plus_row(&mut sums[i % 2], i);
         }
         let scale = s.splat(scale);
         for n in 0..N {
@@ -119,56 +106,60 @@ pub(crate) unsafe fn add_to_rows<S: Simd>(
     unsafe {
         while column < stride {
             let (rows, delta) = (rows.add(column), delta.add(column));
-            column += match (stride - column) / LANES {
-                1 => add_block::<S, 1>(s, rows, stride, row, delta),
-                2 | 3 => add_block::<S, 2>(s, rows, stride, row, delta),
-                _ => add_block::<S, BLOCK>(s, rows, stride, row, delta),
+            column += match ((stride - column) / LANES, row.values.is_empty()) {
+                (1, true) => add_block::<S, 1, true>(s, rows, stride, row, delta),
+                (1, false) => add_block::<S, 1, false>(s, rows, stride, row, delta),
+                (2 | 3, true) => add_block::<S, 2, true>(s, rows, stride, row, delta),
+                (2 | 3, false) => add_block::<S, 2, false>(s, rows, stride, row, delta),
+                (_, true) => add_block::<S, 4, true>(s, rows, stride, row, delta),
+                (_, false) => add_block::<S, 4, false>(s, rows, stride, row, delta),
             } * LANES;
         }
     }
 }
 
+/// The first `N` vectors of [`add_to_rows`]. `ONES`: there are no values.
+///
 /// # Safety
-/// As [`add_to_rows`], with `N` vectors from the given column on.
+/// As [`add_to_rows`].
 #[inline(always)]
-unsafe fn add_block<S: Simd, const N: usize>(
+unsafe fn add_block<S: Simd, const N: usize, const ONES: bool>(
     s: S,
     rows: *mut f32,
     stride: usize,
     SparseRow { indices, values }: SparseRow,
     delta: *const f32,
 ) -> usize {
-    // SAFETY: the caller vouches for `indices` and for N vectors in each row.
+    // SAFETY: the caller vouches for `indices`, for as many `values` unless there are none, and
+    // for N vectors in each row.
     unsafe {
         let delta: [S::V; N] = std::array::from_fn(|n| s.load(delta.add(n * LANES)));
         let at = |i: usize| rows.add(usize::from(*indices.get_unchecked(i)) * stride);
+        let summed = |i: usize, row: *mut f32| -> [S::V; N] {
+            if ONES {
+                std::array::from_fn(|n| s.add(s.load(row.add(n * LANES)), delta[n]))
+            } else {
+                let value = s.splat(*values.get_unchecked(i));
+                std::array::from_fn(|n| s.mul_add(value, delta[n], s.load(row.add(n * LANES))))
+            }
+        };
+        let store = |row: *mut f32, sums: [S::V; N]| {
+            for (n, sum) in sums.into_iter().enumerate() {
+                s.store(row.add(n * LANES), sum);
+            }
+        };
         let mut i = 0;
-        // Four rows at a time, all loads before all stores: a row occurs only once in `indices`.
+        // All loads before all stores: a row occurs only once in `indices`.
         while i + UNROLL <= indices.len() {
             let rows: [*mut f32; UNROLL] = std::array::from_fn(|k| at(i + k));
-            let sums = rows.map(|row| std::array::from_fn::<_, N, _>(|n| s.load(row.add(n * LANES))));
-            for (k, (row, sum)) in rows.into_iter().zip(sums).enumerate() {
-                for n in 0..N {
-                    let sum = match values.get(i + k) {
-                        None => s.add(sum[n], delta[n]),
-                        Some(&value) => s.mul_add(s.splat(value), delta[n], sum[n]),
-                    };
-                    s.store(row.add(n * LANES), sum);
-                }
+            let sums: [_; UNROLL] = std::array::from_fn(|k| summed(i + k, rows[k]));
+            for (row, sums) in rows.into_iter().zip(sums) {
+                store(row, sums);
             }
             i += UNROLL;
         }
-        while i < indices.len() {
-            let row = at(i);
-            for n in 0..N {
-                let sum = s.load(row.add(n * LANES));
-                let sum = match values.get(i) {
-                    None => s.add(sum, delta[n]),
-                    Some(&value) => s.mul_add(s.splat(value), delta[n], sum),
-                };
-                s.store(row.add(n * LANES), sum);
-            }
-            i += 1;
+        for i in i..indices.len() {
+            store(at(i), summed(i, at(i)));
         }
     }
     N
