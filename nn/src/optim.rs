@@ -55,29 +55,29 @@ impl Task for Step<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let rate = self.learning_rate;
-        for (range, decay) in
-            [(0..self.weights, self.sgd.weight_decay), (self.weights..self.params.len(), 0.0)]
-        {
-            let all = self.params[range.clone()].iter_mut().zip(&mut self.grads[range.clone()]);
-            match &self.velocity {
-                None => {
-                    let keep = 1.0 - rate * decay;
-                    all.for_each(|(w, g)| {
-                        *w = flush(s.mul_add_1(-rate, *g, *w * keep));
-                        *g = 0.0;
-                    });
-                }
-                Some(_) => {}
-            }
-        }
-        let Some(velocity) = self.velocity else { return };
+        let Self { sgd: Sgd { momentum, weight_decay }, weights, learning_rate: rate, .. } = self;
+        let Some(velocity) = self.velocity else {
+            let (weight, bias) = self.params.split_at_mut(weights);
+            let (d_weight, d_bias) = self.grads.split_at_mut(weights);
+            descend(s, weight, d_weight, 1.0 - rate * weight_decay, rate);
+            descend(s, bias, d_bias, 1.0, rate);
+            return;
+        };
         let all = self.params.iter_mut().zip(self.grads.iter_mut()).zip(velocity);
         for (i, ((w, g), v)) in all.enumerate() {
-            let decay = if i < self.weights { self.sgd.weight_decay } else { 0.0 };
-            *v = flush(s.mul_add_1(self.sgd.momentum, *v, s.mul_add_1(decay, *w, *g)));
+            let decay = if i < weights { weight_decay } else { 0.0 };
+            *v = flush(s.mul_add_1(momentum, *v, s.mul_add_1(decay, *w, *g)));
             *w = flush(s.mul_add_1(-rate, *v, *w));
             *g = 0.0;
         }
+    }
+}
+
+/// `w = keep * w - rate * g`; `grads` become 0.
+#[inline(always)]
+fn descend<S: Simd>(s: S, params: &mut [f32], grads: &mut [f32], keep: f32, rate: f32) {
+    for (w, g) in params.iter_mut().zip(grads) {
+        *w = flush(s.mul_add_1(-rate, *g, *w * keep));
+        *g = 0.0;
     }
 }

@@ -2,7 +2,7 @@
 //! then adds up 150 rows of its weights instead of multiplying 784.
 
 /// A matrix that stores only what is not zero, row after row (CSR).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct SparseMatrix {
     columns: usize,
     /// `starts[r]..starts[r + 1]` are the entries of row `r`.
@@ -22,17 +22,7 @@ pub(crate) struct SparseRow<'a> {
 }
 
 impl SparseMatrix {
-    /// A matrix of 0 rows and `columns` columns, whose entries are all 1 if `binary`.
-    ///
-    /// # Panics
-    /// If `columns` is more than 65,536.
-    pub fn new(columns: usize) -> Self {
-        assert!(columns <= 1 << 16, "a sparse matrix has at most 65,536 columns, not {columns}");
-        Self { columns, starts: vec![0], ..Self::default() }
-    }
-
-    /// The rows of a dense, row-major matrix. Entries that are exactly 0 are left out; where
-    /// all others are 1, no values are stored.
+    /// The rows of a dense, row-major matrix.
     ///
     /// # Panics
     /// If `dense` is not whole rows of `columns`, or `columns` is 0 or more than 65,536.
@@ -42,14 +32,30 @@ impl SparseMatrix {
             "{} values are not whole rows of {columns}",
             dense.len()
         );
-        let mut matrix = Self::new(columns);
-        let ones = dense.iter().all(|&v| v == 0.0 || v == 1.0);
-        for row in dense.chunks_exact(columns) {
-            for (column, &value) in row.iter().enumerate().filter(|(_, v)| **v != 0.0) {
-                matrix.indices.push(column as u16);
-                if !ones {
+        Self::from_rows(columns, dense.chunks_exact(columns).map(|row| row.iter().copied()))
+    }
+
+    /// A matrix of the given rows. Entries that are exactly 0 are left out; where all others are
+    /// 1, no values are stored.
+    ///
+    /// # Panics
+    /// If a row is longer than `columns`, or `columns` is more than 65,536.
+    pub fn from_rows<R: IntoIterator<Item = f32>>(
+        columns: usize,
+        rows: impl IntoIterator<Item = R>,
+    ) -> Self {
+        assert!(columns <= 1 << 16, "a sparse matrix has at most 65,536 columns, not {columns}");
+        let mut matrix = Self { columns, starts: vec![0], indices: vec![], values: vec![] };
+        for row in rows {
+            for (column, value) in row.into_iter().enumerate().filter(|(_, v)| *v != 0.0) {
+                assert!(column < columns, "a row of more than {columns} values");
+                if value != 1.0 && matrix.values.is_empty() {
+                    matrix.values.resize(matrix.indices.len(), 1.0);
+                    matrix.values.push(value);
+                } else if !matrix.values.is_empty() {
                     matrix.values.push(value);
                 }
+                matrix.indices.push(column as u16);
             }
             matrix.starts.push(matrix.indices.len());
         }
