@@ -28,7 +28,7 @@ impl SparseMatrix {
     /// If `dense` is not whole rows of `columns`, or `columns` is 0 or more than 65,536.
     pub fn from_dense(dense: &[f32], columns: usize) -> Self {
         assert!(
-            columns > 0 && dense.len() % columns == 0,
+            columns > 0 && dense.len().is_multiple_of(columns),
             "{} values are not whole rows of {columns}",
             dense.len()
         );

@@ -1,1 +1,182 @@
-//! Pictures to glyphs.
+//! From a picture to digits cut out as MNIST would hold them.
+//!
+//! [`decode`] unpacks a file. [`segment`] and [`single`] then go through the same stages, each a
+//! function in a file of its own, whose values are kept in [`Stages`]:
+//!
+//! 1. `polarity`: is the ink dark or light?
+//! 2. `ink`: light and shadow divided out; what is left is ink.
+//! 3. `threshold`: which pixels are ink, or is the paper blank?
+//! 4. `components`: pieces of ink.
+//! 5. `clean`: specks, ruled lines and frames go.
+//! 6. `join`: pieces of one digit come together.
+//! 7. `lines`: reading order, and gaps between numbers.
+//! 8. `normalize`: 28 x 28 pixels each.
+//!
+//! Nothing here knows what a digit looks like.
+
+mod clean;
+mod components;
+mod decode;
+mod ink;
+mod join;
+mod lines;
+mod mask;
+mod normalize;
+mod polarity;
+mod stages;
+mod threshold;
+
+pub use components::{Component, Run, connected_components};
+pub use decode::{DecodeError, Limits, decode, encode_png};
+pub use mask::Mask;
+pub use stages::Stages;
+pub use threshold::otsu_threshold;
+
+use crate::image::{GrayImage, Rect};
+
+/// One digit (or what may be one), cut out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glyph {
+    /// Where its ink is in the picture.
+    pub bounds: Rect,
+    /// Whether a gap stands before it that parts two numbers; never so for the first of a line.
+    pub gap_before: bool,
+    /// 28 x 28 pixels as in MNIST, row by row: 0 = paper, 255 = ink.
+    pub pixels: [u8; 784],
+}
+
+/// A line of digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The smallest rectangle around its digits.
+    pub bounds: Rect,
+    /// The digits from left to right; at least one.
+    pub glyphs: Vec<Glyph>,
+}
+
+/// What is written on a picture, and how it was found.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// The lines from the top down; none if the picture is blank.
+    pub lines: Vec<Line>,
+    /// The values between the stages.
+    pub stages: Stages,
+}
+
+/// Finds the digits of a number, or of a page with lines of numbers.
+///
+/// Dark on light or light on dark, of any size; a blank picture has no lines.
+pub fn segment(picture: &GrayImage) -> Layout {
+    let mut stages = find_ink(picture);
+    let mut pieces = stages.components.clone();
+    let (width, height) = (picture.width(), picture.height());
+    clean::drop_frames(&mut pieces, width, height);
+    clean::drop_rules(&mut pieces, width, height);
+    clean::drop_specks(&mut pieces);
+    clean::keep_largest(&mut pieces, MOST_PIECES);
+    let groups = join::join_pieces(&pieces);
+    let lines = arrange(&mut stages, &pieces, &groups);
+    Layout { lines, stages }
+}
+
+/// Takes all ink of the picture as one digit: a crop. At most one line with one glyph comes back.
+pub fn single(picture: &GrayImage) -> Layout {
+    let mut stages = find_ink(picture);
+    let mut pieces = stages.components.clone();
+    clean::keep_main(&mut pieces, picture.width(), picture.height());
+    let groups = if pieces.is_empty() { vec![] } else { vec![(0..pieces.len()).collect()] };
+    let lines = arrange(&mut stages, &pieces, &groups);
+    Layout { lines, stages }
+}
+
+/// The glyphs as the network sees them, on one picture: a row per line, dark on white.
+pub fn sheet(lines: &[Line]) -> GrayImage {
+    const SIDE: usize = 28;
+    const STEP: usize = SIDE + 2;
+    let columns = lines.iter().map(|line| line.glyphs.len()).max().unwrap_or(0);
+    let mut sheet = GrayImage::filled(columns * STEP, lines.len() * STEP, 200);
+    let width = sheet.width();
+    for (row, line) in lines.iter().enumerate() {
+        for (column, glyph) in line.glyphs.iter().enumerate() {
+            for (y, from) in glyph.pixels.chunks_exact(SIDE).enumerate() {
+                let start = (row * STEP + y + 1) * width + column * STEP + 1;
+                let to = &mut sheet.pixels_mut()[start..][..SIDE];
+                to.iter_mut().zip(from).for_each(|(to, ink)| *to = 255 - ink);
+            }
+        }
+    }
+    sheet
+}
+
+/// More pieces than this are the texture of a carpet, not writing; the largest are looked at.
+const MOST_PIECES: usize = 5_000;
+
+/// Stages 1 to 4, the same for pages and crops.
+fn find_ink(picture: &GrayImage) -> Stages {
+    let (width, height) = (picture.width(), picture.height());
+    let mut stages = Stages {
+        gray: picture.clone(),
+        light_on_dark: false,
+        ink: GrayImage::filled(width, height, 0),
+        threshold: None,
+        mask: Mask::new(width, height, vec![false; width * height]),
+        components: vec![],
+        digits: vec![],
+        lines: vec![],
+    };
+    if width == 0 || height == 0 {
+        return stages;
+    }
+    // Light changes slowly, so a small picture tells as much of it.
+    let factor = width.max(height).div_ceil(COARSE);
+    let mut coarse = ink::shrink(picture, factor);
+    stages.light_on_dark = polarity::is_light_on_dark(&coarse);
+    if stages.light_on_dark {
+        coarse.pixels_mut().iter_mut().for_each(|v| *v = 255 - *v);
+    }
+    let background = ink::background(&coarse);
+    stages.ink = ink::divide_out(picture, &background, factor, stages.light_on_dark);
+
+    let histogram = threshold::histogram(&stages.ink);
+    let paper = threshold::paper(&histogram);
+    stages.threshold = threshold::ink_threshold(&histogram, paper);
+    if let Some(threshold) = stages.threshold {
+        stages.mask = threshold::above(&stages.ink, threshold);
+        ink::bleach(&mut stages.ink, paper.level);
+        let least = (width.min(height) / 100).clamp(1, 8);
+        stages.components = connected_components(&stages.mask, least);
+    }
+    stages
+}
+
+/// Longest side of the picture that light is judged on, in pixels.
+const COARSE: usize = 256;
+
+/// Stages 7 and 8.
+fn arrange(stages: &mut Stages, pieces: &[Component], groups: &[Vec<usize>]) -> Vec<Line> {
+    let union = |boxes: &mut dyn Iterator<Item = Rect>| {
+        boxes.reduce(|a, b| a.union(&b)).unwrap_or_else(|| unreachable!("no group is empty"))
+    };
+    let boxes: Vec<Rect> =
+        groups.iter().map(|g| union(&mut g.iter().map(|&i| pieces[i].bounds))).collect();
+    let order = lines::reading_order(&boxes);
+    let gaps = lines::word_gaps(&order, &boxes);
+    let lines: Vec<Line> = order
+        .iter()
+        .zip(&gaps)
+        .map(|(line, gaps)| {
+            let glyph = |(&g, &gap_before): (&usize, &bool)| {
+                let pieces: Vec<&Component> = groups[g].iter().map(|&i| &pieces[i]).collect();
+                let pixels = normalize::normalize(&stages.ink, &pieces);
+                Glyph { bounds: boxes[g], gap_before, pixels }
+            };
+            Line {
+                bounds: union(&mut line.iter().map(|&g| boxes[g])),
+                glyphs: line.iter().zip(gaps).map(glyph).collect(),
+            }
+        })
+        .collect();
+    stages.digits = lines.iter().flat_map(|l| &l.glyphs).map(|g| g.bounds).collect();
+    stages.lines = lines.iter().map(|l| l.bounds).collect();
+    lines
+}

@@ -1,0 +1,452 @@
+//! A trained network, and the file that holds it.
+//!
+//! The file is safetensors with one metadata entry, `decipher`: a JSON record of the format's
+//! version, the network, how pixels become its inputs, how it was trained, and the SHA-256 of the
+//! whole file (with 64 zeros in the place of the checksum itself). Any tool that knows
+//! safetensors can read the weights; this module reads only what it can check entirely.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use decipher_nn::{Inputs, Loss, Network, Params, SparseMatrix, padded};
+use rayon::prelude::*;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::data::Dataset;
+
+/// The version of the file format that this program writes, and the only one it reads.
+pub const FORMAT_VERSION: u32 = 1;
+/// Largest model file that is read, in bytes.
+pub const MAX_FILE: u64 = 256 << 20;
+const METADATA_KEY: &str = "decipher";
+/// Stands in the file while its checksum is computed.
+const NO_CHECKSUM: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+/// Images that are looked at together.
+const CHUNK: usize = 64;
+
+/// How a pixel (0 = paper, 255 = ink) becomes an input of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pixels {
+    /// 1 where there is any ink, else 0.
+    Binary,
+    /// The share of ink, 0 to 1.
+    Grey,
+}
+
+impl Pixels {
+    /// The network's input for one pixel.
+    #[inline]
+    pub fn value(self, pixel: u8) -> f32 {
+        match self {
+            Pixels::Binary => f32::from(u8::from(pixel > 0)),
+            Pixels::Grey => f32::from(pixel) * (1.0 / 255.0),
+        }
+    }
+
+    /// The inputs for `images`, 784 pixels each, as a matrix of a row per image.
+    pub fn inputs(self, images: &[u8]) -> SparseMatrix {
+        let rows = images.chunks_exact(Dataset::PIXELS);
+        SparseMatrix::from_rows(Dataset::PIXELS, rows.map(|r| r.iter().map(|&p| self.value(p))))
+    }
+}
+
+/// How a model came to be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingRecord {
+    /// The recipe's name.
+    pub recipe: String,
+    /// The version of Decipher.
+    pub decipher: String,
+    /// The seed of weights, order and distortions.
+    pub seed: u64,
+    /// Epochs finished.
+    pub epochs: u32,
+    /// Where the digits came from.
+    pub source: Source,
+    /// Training digits.
+    pub train_count: usize,
+    /// Digits held back to look at between epochs.
+    pub validation_count: usize,
+    /// Mean loss of the last epoch.
+    pub loss: f64,
+    /// Share of the held-back digits that was right at the end, 0 to 1.
+    pub validation_accuracy: f64,
+}
+
+/// Where training digits came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// The 60,000 of MNIST's training set.
+    Mnist,
+    /// The built-in sample: the first 5,000 of them.
+    Sample,
+}
+
+/// A network with its parameters and all that is needed to use it.
+#[derive(Clone)]
+pub struct Model {
+    /// 784 values in, 10 out.
+    pub network: Network,
+    /// The weights and biases.
+    pub params: Params,
+    /// What the outputs mean.
+    pub loss: Loss,
+    /// How pixels become inputs.
+    pub pixels: Pixels,
+    /// How it was trained.
+    pub training: TrainingRecord,
+}
+
+/// Why a model file was not read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The file system said no.
+    #[error("model {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not a whole, unchanged Decipher model.
+    #[error("model {name}: {reason}")]
+    Invalid {
+        /// The file.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    format_version: u32,
+    sha256: String,
+    pixels: Pixels,
+    layers: Vec<String>,
+    loss: String,
+    training: TrainingRecord,
+}
+
+/// Only as much as every version will have.
+#[derive(Deserialize)]
+struct Version {
+    format_version: u32,
+}
+
+fn sha256(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    parts.iter().for_each(|part| hash.update(part));
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Model {
+    /// The network that is built into this library.
+    ///
+    /// Trained on MNIST; its card is `models/README.md`.
+    pub fn bundled() -> Self {
+        Self::from_bytes(include_bytes!("../../models/dense.safetensors"), "(built in)")
+            .expect("a test reads the built-in model")
+    }
+
+    /// The model as the bytes of a file. The same model gives the same bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let record = Record {
+            format_version: FORMAT_VERSION,
+            sha256: NO_CHECKSUM.into(),
+            pixels: self.pixels,
+            layers: self.network.layers().iter().map(|l| l.to_string()).collect(),
+            loss: self.loss.name().into(),
+            training: self.training.clone(),
+        };
+        let record = serde_json::to_string(&record).expect("a record is plain JSON");
+        let specs = self.network.tensors();
+        let data: Vec<Vec<u8>> = specs
+            .iter()
+            .map(|s| self.params.tensor(s).into_iter().flat_map(f32::to_le_bytes).collect())
+            .collect();
+        let tensors = specs.iter().zip(&data).map(|(spec, data)| {
+            let view = TensorView::new(Dtype::F32, spec.shape.clone(), data);
+            (&spec.name, view.expect("shape and data agree"))
+        });
+        // A single entry, for the order of several would be random.
+        let metadata = HashMap::from([(METADATA_KEY.to_owned(), record)]);
+        let mut bytes = safetensors::serialize(tensors, Some(metadata)).expect("names are unique");
+        let checksum = sha256(&[&bytes]);
+        let at = find(&bytes, NO_CHECKSUM.as_bytes()).expect("the record holds it");
+        bytes[at..at + checksum.len()].copy_from_slice(checksum.as_bytes());
+        bytes
+    }
+
+    /// Writes the model to `path`: to a neighbouring file first, which then takes its place, so
+    /// that there is the old file or the new one, never half of one.
+    ///
+    /// # Errors
+    /// If the file system does not let it.
+    pub fn save(&self, path: &Path) -> Result<(), ModelError> {
+        let io = |source| ModelError::Io { path: path.into(), source };
+        let mut neighbour = path.as_os_str().to_owned();
+        neighbour.push(format!(".{}.part", std::process::id()));
+        let neighbour = PathBuf::from(neighbour);
+        let write = || {
+            let mut file = File::create(&neighbour)?;
+            file.write_all(&self.to_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(&neighbour, path)
+        };
+        write().map_err(|source| {
+            let _ = std::fs::remove_file(&neighbour);
+            io(source)
+        })
+    }
+
+    /// Reads a model file.
+    ///
+    /// # Errors
+    /// If it cannot be read, is larger than [`MAX_FILE`], or as [`Model::from_bytes`].
+    pub fn load(path: &Path) -> Result<Self, ModelError> {
+        let io = |source| ModelError::Io { path: path.into(), source };
+        let name = path.display().to_string();
+        let mut bytes = Vec::new();
+        let file = File::open(path).map_err(io)?;
+        file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(io)?;
+        if bytes.len() as u64 > MAX_FILE {
+            let reason = format!("larger than {MAX_FILE} bytes, which no model of digits is");
+            return Err(ModelError::Invalid { name, reason });
+        }
+        Self::from_bytes(&bytes, &name)
+    }
+
+    /// The model in the bytes of a file called `name`.
+    ///
+    /// # Errors
+    /// If the bytes are cut, changed, or anything else than a model of this format version.
+    pub fn from_bytes(bytes: &[u8], name: &str) -> Result<Self, ModelError> {
+        parse(bytes).map_err(|reason| ModelError::Invalid { name: name.into(), reason })
+    }
+
+    /// The probability of each digit for each of `images` (784 pixels each, 0 = paper,
+    /// 255 = ink), on all threads of the current rayon pool.
+    ///
+    /// # Panics
+    /// If `images` are not whole images.
+    pub fn probabilities(&self, images: &[u8]) -> Vec<[f32; 10]> {
+        assert!(images.len().is_multiple_of(Dataset::PIXELS), "images have 784 pixels each");
+        let count = images.len() / Dataset::PIXELS;
+        let mut all = vec![[0.0; 10]; count];
+        let chunks = all.par_chunks_mut(CHUNK).zip(images.par_chunks(CHUNK * Dataset::PIXELS));
+        chunks.for_each(|(all, images)| {
+            let inputs = self.pixels.inputs(images);
+            let rows: Vec<u32> = (0..all.len() as u32).collect();
+            let mut workspace = self.network.workspace(all.len());
+            let inputs = Inputs::Sparse(&inputs);
+            let outputs =
+                self.network.probabilities(&self.params, self.loss, inputs, &rows, &mut workspace);
+            for (to, from) in all.iter_mut().zip(outputs.chunks_exact(padded(10))) {
+                to.copy_from_slice(&from[..10]);
+            }
+        });
+        all
+    }
+}
+
+fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bytes.windows(what.len()).position(|window| window == what)
+}
+
+fn parse(bytes: &[u8]) -> Result<Model, String> {
+    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\x80\x02") {
+        return Err(
+            "this is a pickle or zip file (PyTorch, numpy), which can run code when read; \
+                    Decipher reads only its own safetensors files"
+                .into(),
+        );
+    }
+    let foreign =
+        |e| format!("not a whole safetensors file ({e}); was it cut or is it another kind?");
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(foreign)?;
+    let tensors = SafeTensors::deserialize(bytes).map_err(foreign)?;
+    let metadata = header.metadata().as_ref();
+    let record = metadata.and_then(|m| m.get(METADATA_KEY)).ok_or(
+        "a safetensors file, but not one of Decipher's: it has no metadata entry 'decipher'",
+    )?;
+    let version = |e| format!("the record in its header is damaged ({e})");
+    let Version { format_version } = serde_json::from_str(record).map_err(version)?;
+    if format_version != FORMAT_VERSION {
+        return Err(format!(
+            "format version {format_version}; this program reads version {FORMAT_VERSION}"
+        ));
+    }
+    let record: Record = serde_json::from_str(record).map_err(version)?;
+    let damaged = "the checksum does not fit: the file was changed or damaged";
+    let at = find(bytes, record.sha256.as_bytes()).ok_or(damaged)?;
+    let end = at + record.sha256.len();
+    if sha256(&[&bytes[..at], NO_CHECKSUM.as_bytes(), &bytes[end..]]) != record.sha256 {
+        return Err(damaged.into());
+    }
+    let network = crate::recipe::network(&record.layers)?;
+    let loss = Loss::named(&record.loss).ok_or_else(|| format!("no loss '{}'", record.loss))?;
+    let specs = network.tensors();
+    if let Some(name) = tensors.names().iter().find(|name| !specs.iter().any(|s| s.name == **name))
+    {
+        return Err(format!("tensor '{name}' does not belong to its network"));
+    }
+    let mut params = network.zeros();
+    for spec in &specs {
+        let tensor =
+            tensors.tensor(&spec.name).map_err(|e| format!("tensor {}: {e}", spec.name))?;
+        if tensor.dtype() != Dtype::F32 || tensor.shape() != spec.shape {
+            return Err(format!(
+                "tensor {} is {:?} {:?} and not F32 {:?}",
+                spec.name,
+                tensor.dtype(),
+                tensor.shape(),
+                spec.shape
+            ));
+        }
+        let values = tensor.data().as_chunks().0.iter().map(|b| f32::from_le_bytes(*b));
+        let values: Vec<f32> = values.collect();
+        if let Some(i) = values.iter().position(|v| !v.is_finite()) {
+            return Err(format!("tensor {}: value {i} is {}", spec.name, values[i]));
+        }
+        params.set_tensor(spec, &values);
+    }
+    Ok(Model { network, params, loss, pixels: record.pixels, training: record.training })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use decipher_nn::Init;
+
+    fn model() -> Model {
+        let network = crate::recipe::network(&["dense 2", "tanh", "dense 10"].map(String::from));
+        let network = network.unwrap();
+        Model {
+            params: network.init(Init::Glorot, 3),
+            network,
+            loss: Loss::SoftmaxCrossEntropy,
+            pixels: Pixels::Grey,
+            training: TrainingRecord {
+                recipe: "test".into(),
+                decipher: "0.1.0".into(),
+                seed: 3,
+                epochs: 0,
+                source: Source::Sample,
+                train_count: 0,
+                validation_count: 0,
+                loss: 0.1 + 0.2,
+                validation_accuracy: 1.0 / 3.0,
+            },
+        }
+    }
+
+    fn error(bytes: &[u8]) -> String {
+        Model::from_bytes(bytes, "it").err().expect("an error").to_string()
+    }
+
+    /// The bytes with `from` replaced, and a checksum that fits again.
+    fn forged(from: &str, to: &str) -> Vec<u8> {
+        let bytes = model().to_bytes();
+        let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        let text = std::str::from_utf8(&bytes[8..header]).unwrap();
+        assert!(text.contains(from), "{from} in {text}");
+        let old = text.split("sha256\\\":\\\"").nth(1).unwrap()[..64].to_owned();
+        let text = text.replacen(from, to, 1).replace(&old, NO_CHECKSUM);
+        let mut forged = (text.len() as u64).to_le_bytes().to_vec();
+        forged.extend(text.bytes());
+        forged.extend(&bytes[header..]);
+        let checksum = sha256(&[&forged]);
+        let at = find(&forged, NO_CHECKSUM.as_bytes()).unwrap();
+        forged[at..at + 64].copy_from_slice(checksum.as_bytes());
+        forged
+    }
+
+    #[test]
+    fn a_model_survives_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("m.safetensors");
+        let model = model();
+        model.save(&path).unwrap();
+        model.save(&path).unwrap();
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+        let back = Model::load(&path).unwrap();
+        assert!(back.network == model.network && back.params.values() == model.params.values());
+        assert_eq!((back.loss, back.pixels), (model.loss, model.pixels));
+        assert_eq!(back.training, model.training);
+        assert_eq!(back.to_bytes(), std::fs::read(&path).unwrap());
+    }
+
+    #[test]
+    fn a_failed_save_leaves_nothing_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a-directory");
+        std::fs::create_dir_all(path.join("full")).unwrap();
+        let error = model().save(&path).unwrap_err().to_string();
+        assert!(error.contains("a-directory"), "{error}");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn every_cut_and_every_flipped_bit_is_noticed() {
+        let bytes = model().to_bytes();
+        for length in (0..1200.min(bytes.len())).chain((1200..bytes.len()).step_by(97)) {
+            error(&bytes[..length]);
+        }
+        let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        for i in (0..header + 40).chain((header + 40..bytes.len()).step_by(61)) {
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[i] ^= 1 << bit;
+                assert!(Model::from_bytes(&flipped, "it").is_err(), "byte {i}, bit {bit}");
+            }
+        }
+        let mut longer = bytes;
+        longer.push(0);
+        error(&longer);
+    }
+
+    #[test]
+    fn foreign_files_are_told_what_they_are() {
+        assert!(error(b"PK\x03\x04and so on").contains("pickle"));
+        assert!(error(b"\x89PNG\r\n\x1a\n, an image that was renamed").contains("not a whole"));
+        assert!(error(b"").contains("not a whole"));
+        let other = safetensors::serialize::<&str, TensorView, _>([], None).unwrap();
+        assert!(error(&other).contains("not one of Decipher's"));
+    }
+
+    #[test]
+    fn a_file_with_a_fitting_checksum_is_still_checked() {
+        assert!(Model::from_bytes(&forged("tanh", "relu"), "it").is_ok());
+        for (from, to, sentence) in [
+            ("format_version\\\":1", "format_version\\\":2", "format version 2"),
+            ("tanh", "sine", "no layer 'sine'"),
+            ("dense 2", "dense 3", "and not F32 [784, 3]"),
+            ("dense 10", "dense 11", "10 outputs"),
+            ("\"0.bias\"", "\"0.bios\"", "tensor '0.bios' does not belong"),
+            ("softmax_cross_entropy", "hinge", "no loss 'hinge'"),
+            ("\\\"seed\\\"", "\\\"seeds\\\"", "seeds"),
+        ] {
+            let error = error(&forged(from, to));
+            assert!(error.contains(sentence), "{from} -> {to}: {error}");
+        }
+        let mut endless = model();
+        endless.params.values_mut()[0] = f32::NAN;
+        assert!(error(&endless.to_bytes()).contains("value 0 is NaN"));
+    }
+
+    #[test]
+    fn the_built_in_model_is_sound() {
+        let model = Model::bundled();
+        assert_eq!(model.network.outputs(), 10);
+        assert_eq!(model.training.source, Source::Mnist);
+    }
+}

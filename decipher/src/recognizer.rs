@@ -1,0 +1,157 @@
+//! From a picture to the digits on it.
+
+use crate::data::Dataset;
+use crate::image::{GrayImage, Rect};
+use crate::metrics::best;
+use crate::model::Model;
+use crate::vision::{self, Layout};
+
+/// Below this confidence, what was found is not called a digit. Chosen on pictures that the
+/// bundled network was not trained on; `models/README.md` holds the measurement.
+pub const MIN_CONFIDENCE: f32 = 0.5;
+
+/// Reads digits in pictures, with one model.
+///
+/// ```
+/// use decipher::recognizer::Recognizer;
+/// use decipher::vision::{Limits, decode};
+///
+/// let picture = std::fs::read("../samples/number.jpg").unwrap();
+/// let picture = decode(&picture, &Limits::default()).unwrap();
+/// let reading = Recognizer::bundled().read(&picture);
+/// println!("{}", reading.text());
+/// for digit in reading.lines.iter().flat_map(|line| &line.digits) {
+///     println!("{} at {},{}: {:.0} %", digit.digit, digit.bounds.x, digit.bounds.y, 100.0 * digit.confidence);
+/// }
+/// # assert_eq!(reading.lines.len(), 1);
+/// ```
+#[derive(Clone)]
+pub struct Recognizer {
+    model: Model,
+    /// Confidence, 0 to 1, from which on a digit is reported as one.
+    pub min_confidence: f32,
+}
+
+/// What was read in a picture.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// Lines of digits, in reading order; a line without sure digits is left out.
+    pub lines: Vec<TextLine>,
+    /// What was found but is not surely a digit, in reading order.
+    pub unsure: Vec<Unsure>,
+}
+
+/// A line of digits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextLine {
+    /// What the line covers, in pixels of the upright picture.
+    pub bounds: Rect,
+    /// From left to right; never empty.
+    pub digits: Vec<Digit>,
+}
+
+/// A digit that was read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Digit {
+    /// 0 to 9.
+    pub digit: u8,
+    /// The network's probability for it, 0 to 1.
+    pub confidence: f32,
+    /// What the digit covers, in pixels of the upright picture.
+    pub bounds: Rect,
+    /// Whether a new number begins here, a gap after the one before.
+    pub gap_before: bool,
+}
+
+/// Something that is perhaps a digit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unsure {
+    /// What it covers, in pixels of the upright picture.
+    pub bounds: Rect,
+    /// The two most probable digits with their probabilities, 0 to 1.
+    pub candidates: [(u8, f32); 2],
+}
+
+impl Recognizer {
+    /// A reader with the network that comes with this library.
+    pub fn bundled() -> Self {
+        Self::new(Model::bundled())
+    }
+
+    /// A reader with a network of one's own.
+    pub fn new(model: Model) -> Self {
+        Self { model, min_confidence: MIN_CONFIDENCE }
+    }
+
+    /// The model it reads with.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Reads all digits of a picture: one, a number or a page.
+    pub fn read(&self, picture: &GrayImage) -> Reading {
+        self.read_layout(&vision::segment(picture))
+    }
+
+    /// Reads a picture that shows just one digit, however many pieces its ink is in.
+    pub fn read_single(&self, picture: &GrayImage) -> Reading {
+        self.read_layout(&vision::single(picture))
+    }
+
+    /// Reads what [`vision::segment`] or [`vision::single`] found.
+    pub fn read_layout(&self, layout: &Layout) -> Reading {
+        let glyphs = layout.lines.iter().flat_map(|line| &line.glyphs);
+        let pixels: Vec<u8> = glyphs.flat_map(|glyph| glyph.pixels).collect();
+        debug_assert!(pixels.len().is_multiple_of(Dataset::PIXELS));
+        let mut probabilities = self.model.probabilities(&pixels).into_iter();
+        let mut reading = Reading::default();
+        for line in &layout.lines {
+            let mut digits: Vec<Digit> = Vec::new();
+            // A gap before something unsure is a gap before the digit that follows it.
+            let mut gap_before = false;
+            for (glyph, probabilities) in line.glyphs.iter().zip(&mut probabilities) {
+                gap_before |= glyph.gap_before;
+                let (digit, confidence) = best(&probabilities);
+                if confidence < self.min_confidence {
+                    let candidates = candidates(&probabilities);
+                    reading.unsure.push(Unsure { bounds: glyph.bounds, candidates });
+                    continue;
+                }
+                let gap_before = std::mem::take(&mut gap_before) && !digits.is_empty();
+                digits.push(Digit { digit, confidence, bounds: glyph.bounds, gap_before });
+            }
+            if !digits.is_empty() {
+                reading.lines.push(TextLine { bounds: line.bounds, digits });
+            }
+        }
+        reading
+    }
+}
+
+fn candidates(probabilities: &[f32; 10]) -> [(u8, f32); 2] {
+    let first = best(probabilities);
+    let mut others = *probabilities;
+    others[usize::from(first.0)] = -1.0;
+    [first, best(&others)]
+}
+
+impl TextLine {
+    /// The digits, with a space between numbers.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for digit in &self.digits {
+            if digit.gap_before {
+                text.push(' ');
+            }
+            text.push((b'0' + digit.digit).into());
+        }
+        text
+    }
+}
+
+impl Reading {
+    /// The digits in reading order: a space between numbers, `\n` between lines.
+    pub fn text(&self) -> String {
+        self.lines.iter().map(TextLine::text).collect::<Vec<_>>().join("\n")
+    }
+}

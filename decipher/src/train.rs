@@ -1,0 +1,436 @@
+//! Training: a recipe and digits in, a model out.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use decipher_nn::{BatchTrainer, Inputs, Online, Rng, Sgd, SparseMatrix};
+use rayon::prelude::*;
+
+use crate::data::{Dataset, Mnist};
+use crate::metrics::accuracy;
+use crate::model::{Model, Source, TrainingRecord};
+use crate::recipe::{DataPlan, Recipe};
+
+/// What randomness is for; together with seed, epoch and digit the key of a generator.
+const SHUFFLE: u64 = 1;
+const AUGMENT: u64 = 2;
+/// Digits between two reports inside an epoch.
+const REPORT: usize = 6_000;
+
+/// Digits, each in its role.
+#[derive(Clone, Debug)]
+pub struct Split {
+    /// To learn from.
+    pub train: Dataset,
+    /// Held back from the training set, to look at while training.
+    pub validation: Dataset,
+    /// To report on at the end.
+    pub test: Dataset,
+    /// Where they came from.
+    pub source: Source,
+}
+
+/// Training, validation and test digits of the built-in sample, as the tutorial splits 5,000.
+const SAMPLE_SPLIT: (usize, usize, usize) = (3_500, 750, 750);
+
+impl Split {
+    /// Splits MNIST as the recipe plans it.
+    ///
+    /// # Errors
+    /// If the plan asks for more digits than there are.
+    pub fn of_mnist(mnist: &Mnist, plan: &DataPlan) -> Result<Self, TrainError> {
+        let have = mnist.train.len();
+        let fixed = plan.validation + plan.test.unwrap_or(0);
+        let train = plan.train.unwrap_or(have.saturating_sub(fixed));
+        if train == 0 || train + fixed > have {
+            return Err(TrainError::TooFewDigits { have, need: train.max(1) + fixed });
+        }
+        Ok(Self {
+            train: mnist.train.range(0..train),
+            validation: mnist.train.range(train..train + plan.validation),
+            test: match plan.test {
+                Some(_) => mnist.train.range(train + plan.validation..train + fixed),
+                None => mnist.test.clone(),
+            },
+            source: Source::Mnist,
+        })
+    }
+
+    /// Splits the built-in sample: as the recipe plans it if the plan stays within the sample,
+    /// else 3,500 / 750 / 750.
+    pub fn of_sample(plan: &DataPlan) -> Self {
+        let (train, validation, test) = match (plan.train, plan.test) {
+            (Some(train), Some(test)) => (train, plan.validation, test),
+            _ => SAMPLE_SPLIT,
+        };
+        let sample = crate::data::sample();
+        let (train, validation, test) = if train + validation + test <= sample.len() {
+            (train, validation, test)
+        } else {
+            SAMPLE_SPLIT
+        };
+        Self {
+            train: sample.range(0..train),
+            validation: sample.range(train..train + validation),
+            test: sample.range(train + validation..train + validation + test),
+            source: Source::Sample,
+        }
+    }
+}
+
+/// What one may choose besides the recipe.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Epochs instead of the recipe's; the learning rate's schedule spans them.
+    pub epochs: Option<u32>,
+    /// Of weights, order and distortions.
+    pub seed: u64,
+    /// Threads; the result does not depend on them. 0: one per core.
+    pub threads: usize,
+}
+
+/// What happens while training.
+#[derive(Clone, Copy, Debug)]
+pub enum Event {
+    /// Some more digits of the epoch have been learned from.
+    Progress {
+        /// The epoch, from 1.
+        epoch: u32,
+        /// How many of all epochs' digits are done, 0 to 1.
+        done: f64,
+        /// Mean loss of this epoch so far.
+        loss: f64,
+    },
+    /// An epoch is over.
+    Epoch(Epoch),
+}
+
+/// An epoch, when it is over.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Epoch {
+    /// From 1.
+    pub epoch: u32,
+    /// Mean loss over the epoch's digits, each before it was learned from.
+    pub loss: f64,
+    /// Share of the held-back digits read right, 0 to 1.
+    pub validation_accuracy: f64,
+    /// Share of the test digits read right, where the recipe asks for it after every epoch.
+    pub test_accuracy: Option<f64>,
+    /// Seconds of training since the start: order, distortions and steps, but not loading,
+    /// turning pixels into inputs once, or evaluating.
+    pub train_seconds: f64,
+}
+
+/// What training gives.
+pub struct Trained {
+    /// The model after the last step.
+    pub model: Model,
+    /// The finished epochs.
+    pub epochs: Vec<Epoch>,
+    /// As [`Epoch::train_seconds`], at the end.
+    pub train_seconds: f64,
+    /// Whether the caller broke it off.
+    pub interrupted: bool,
+}
+
+/// Why there is no trained model.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The recipe plans with more digits than the data has.
+    #[error("the recipe needs {need} training digits, there are {have}")]
+    TooFewDigits {
+        /// Digits there are.
+        have: usize,
+        /// Digits asked for.
+        need: usize,
+    },
+    /// The loss is no longer a number.
+    #[error("the training diverged in epoch {epoch} (loss {loss}); try a smaller learning rate")]
+    Diverged {
+        /// The epoch, from 1.
+        epoch: u32,
+        /// What the loss was.
+        loss: f64,
+    },
+    /// The operating system gave no threads.
+    #[error("no threads to train on: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+}
+
+/// Trains the recipe's network on `split`. `progress` hears of every epoch and of about ten steps
+/// inside it; if it returns [`ControlFlow::Break`], training ends there. The same recipe, digits
+/// and seed give the same bits.
+///
+/// # Errors
+/// If the loss stops being a number, or there are no threads to be had.
+pub fn train(
+    recipe: &Recipe,
+    split: &Split,
+    options: Options,
+    progress: &mut (dyn FnMut(Event) -> ControlFlow<()> + Send),
+) -> Result<Trained, TrainError> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build()?;
+    pool.install(|| Run::new(recipe, split, options).all(progress))
+}
+
+struct Run<'a> {
+    recipe: &'a Recipe,
+    split: &'a Split,
+    seed: u64,
+    epochs: u32,
+    model: Model,
+    learner: Learner,
+    clock: Duration,
+}
+
+/// The three ways to go through an epoch.
+enum Learner {
+    /// Digit by digit, each changing the weights before the next is seen.
+    Online(Online, SparseMatrix),
+    /// Batch by batch.
+    Batch(BatchTrainer, SparseMatrix),
+    /// Batch by batch, each digit distorted anew.
+    Augmented(BatchTrainer),
+}
+
+impl<'a> Run<'a> {
+    fn new(recipe: &'a Recipe, split: &'a Split, Options { epochs, seed, .. }: Options) -> Self {
+        let training = &recipe.training;
+        let inputs = || recipe.pixels.inputs(split.train.images());
+        let sgd = Sgd { momentum: training.momentum, weight_decay: training.weight_decay };
+        let batches = || BatchTrainer::new(&recipe.network, recipe.loss, sgd, training.batch);
+        let learner = if training.augment.is_some() {
+            Learner::Augmented(batches())
+        } else if training.batch == 1 && training.momentum == 0.0 {
+            Learner::Online(Online::new(&recipe.network), inputs())
+        } else {
+            Learner::Batch(batches(), inputs())
+        };
+        let model = Model {
+            network: recipe.network.clone(),
+            params: recipe.network.init(recipe.init, seed),
+            loss: recipe.loss,
+            pixels: recipe.pixels,
+            training: TrainingRecord {
+                recipe: recipe.name.clone(),
+                decipher: env!("CARGO_PKG_VERSION").into(),
+                seed,
+                epochs: 0,
+                source: split.source,
+                train_count: split.train.len(),
+                validation_count: split.validation.len(),
+                loss: 0.0,
+                validation_accuracy: 0.0,
+            },
+        };
+        let epochs = epochs.unwrap_or(training.epochs);
+        Self { recipe, split, seed, epochs, model, learner, clock: Duration::ZERO }
+    }
+
+    fn all(
+        mut self,
+        progress: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<Trained, TrainError> {
+        let mut epochs: Vec<Epoch> = Vec::new();
+        let mut interrupted = false;
+        for epoch in 0..self.epochs {
+            let (loss, flow) = self.epoch(epoch, progress);
+            if !loss.is_finite() || self.model.params.values().iter().any(|v| !v.is_finite()) {
+                return Err(TrainError::Diverged { epoch: epoch + 1, loss });
+            }
+            self.model.training.loss = loss;
+            let validation_accuracy = self.accuracy(&self.split.validation);
+            self.model.training.validation_accuracy = validation_accuracy;
+            interrupted = flow.is_break();
+            if interrupted {
+                break;
+            }
+            self.model.training.epochs = epoch + 1;
+            let test_every_epoch = self.recipe.data.test_every_epoch;
+            epochs.push(Epoch {
+                epoch: epoch + 1,
+                loss,
+                validation_accuracy,
+                test_accuracy: test_every_epoch.then(|| self.accuracy(&self.split.test)),
+                train_seconds: self.clock.as_secs_f64(),
+            });
+            interrupted = progress(Event::Epoch(epochs[epoch as usize])).is_break();
+            if interrupted {
+                break;
+            }
+        }
+        let train_seconds = self.clock.as_secs_f64();
+        Ok(Trained { model: self.model, epochs, train_seconds, interrupted })
+    }
+
+    fn accuracy(&self, digits: &Dataset) -> f64 {
+        accuracy(&self.model.probabilities(digits.images()), digits.labels())
+    }
+
+    /// One epoch, or the part until `progress` broke it off; returns its mean loss.
+    fn epoch(
+        &mut self,
+        epoch: u32,
+        progress: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> (f64, ControlFlow<()>) {
+        let mut started = Instant::now();
+        let count = self.split.train.len();
+        let mut order: Vec<u32> = (0..count as u32).collect();
+        if self.recipe.training.shuffle {
+            Rng::new(self.seed, &[SHUFFLE, epoch.into()]).shuffle(&mut order);
+        }
+        let batch = self.recipe.training.batch;
+        let (mut sum, mut done) = (0.0, 0);
+        for rows in order.chunks(REPORT.next_multiple_of(batch)) {
+            sum += self.steps(epoch, done, rows);
+            done += rows.len();
+            self.clock += started.elapsed();
+            let all = (f64::from(epoch) + done as f64 / count as f64) / f64::from(self.epochs);
+            let loss = sum / done as f64;
+            if progress(Event::Progress { epoch: epoch + 1, done: all, loss }).is_break() {
+                return (loss, ControlFlow::Break(()));
+            }
+            started = Instant::now();
+        }
+        (sum / count as f64, ControlFlow::Continue(()))
+    }
+
+    /// Learns from `rows`, before which `done` digits of the epoch have been learned from.
+    fn steps(&mut self, epoch: u32, done: usize, rows: &[u32]) -> f64 {
+        let Self { recipe, split, seed, epochs, ref mut model, ref mut learner, .. } = *self;
+        let training = &recipe.training;
+        let count = split.train.len() as f64;
+        let rate = |done: usize| {
+            let done = (f64::from(epoch) + done as f64 / count) / f64::from(epochs);
+            training.learning_rate * training.schedule.factor(done)
+        };
+        let Model { network, params, loss, pixels, .. } = model;
+        let labels = split.train.labels();
+        match learner {
+            Learner::Online(online, inputs) => {
+                let decay = training.weight_decay;
+                let examples = (&*inputs, labels);
+                online.train(network, params, examples, rows, *loss, decay, &|i| rate(done + i))
+            }
+            Learner::Batch(trainer, inputs) => {
+                let step = |(i, rows): (usize, &[u32])| {
+                    let rate = rate(done + i * training.batch);
+                    trainer.step(network, params, (Inputs::Sparse(inputs), labels), rows, rate)
+                };
+                rows.chunks(training.batch).enumerate().map(step).sum()
+            }
+            Learner::Augmented(trainer) => {
+                let augment = training.augment.expect("that is what this way is for");
+                let all: Vec<u32> = (0..training.batch as u32).collect();
+                let mut inputs = vec![0.0; training.batch * Dataset::PIXELS];
+                let step = |(i, rows): (usize, &[u32])| {
+                    let inputs = &mut inputs[..rows.len() * Dataset::PIXELS];
+                    let images = inputs.par_chunks_mut(Dataset::PIXELS).zip(rows);
+                    images.for_each(|(to, &row)| {
+                        let mut image = [0; Dataset::PIXELS];
+                        let key = [AUGMENT, epoch.into(), row.into()];
+                        let original = split.train.image(row as usize);
+                        augment.apply(original, &mut Rng::new(seed, &key), &mut image);
+                        to.iter_mut().zip(image).for_each(|(to, p)| *to = pixels.value(p));
+                    });
+                    let labels: Vec<u8> = rows.iter().map(|&r| labels[r as usize]).collect();
+                    let examples = (Inputs::Dense(inputs), &labels[..]);
+                    let rate = rate(done + i * training.batch);
+                    trainer.step(network, params, examples, &all[..rows.len()], rate)
+                };
+                rows.chunks(training.batch).enumerate().map(step).sum()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::RECIPES;
+
+    fn run(recipe: &str, threads: usize, stop_after: usize) -> Trained {
+        let recipe = Recipe::parse("r", recipe).unwrap();
+        let split = Split::of_sample(&recipe.data);
+        let mut events = 0;
+        let options = Options { epochs: Some(2), seed: 1, threads };
+        train(&recipe, &split, options, &mut |_| {
+            events += 1;
+            if events > stop_after { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .unwrap()
+    }
+
+    fn small(text: &str) -> String {
+        text.replace("train = 3500", "train = 700").replace("validation = 750", "validation = 100")
+    }
+
+    const BATCHES: [&str; 3] = [
+        "batch = 50",
+        "batch = 50\nmomentum = 0.9",
+        "batch = 50\naugment = { shift = 2, rotate = 9 }",
+    ];
+
+    #[test]
+    fn threads_change_no_bit() {
+        for batches in BATCHES {
+            let recipe = small(RECIPES[0].1).replace("batch = 1", batches);
+            let one = run(&recipe, 1, usize::MAX);
+            for threads in [2, 3, 8] {
+                let more = run(&recipe, threads, usize::MAX);
+                assert!(one.model.params.values() == more.model.params.values(), "{batches}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_way_learns() {
+        let mended = RECIPES[1].1.replace("epochs = 8", "epochs = 3");
+        for batches in ["batch = 1"].into_iter().chain(BATCHES) {
+            let rate = if batches == "batch = 1" { "= 0.02" } else { "= 0.1" };
+            let recipe = mended.replace("batch = 1", batches).replace("= 0.02", rate);
+            let trained = run(&recipe, 2, usize::MAX);
+            let accuracy = trained.epochs[1].validation_accuracy;
+            assert!(accuracy > 0.75, "{batches}: {accuracy}");
+            assert!(trained.epochs[1].loss < trained.epochs[0].loss && !trained.interrupted);
+            assert_eq!(trained.model.training.epochs, 2);
+        }
+    }
+
+    #[test]
+    fn broken_off_there_is_still_a_model() {
+        for stop_after in [0, 1, 2] {
+            let trained = run(&small(RECIPES[0].1), 1, stop_after);
+            assert!(trained.interrupted);
+            let bytes = trained.model.to_bytes();
+            let model = Model::from_bytes(&bytes, "it").unwrap();
+            assert_eq!(model.training.epochs as usize, trained.epochs.len());
+        }
+    }
+
+    #[test]
+    fn divergence_is_an_error() {
+        let recipe =
+            small(RECIPES[3].1).replace("= 3.0", "= 900.0").replace("\"sigmoid\"", "\"identity\"");
+        let recipe = Recipe::parse("r", &recipe).unwrap();
+        let options = Options { epochs: None, seed: 1, threads: 1 };
+        let split = Split::of_sample(&recipe.data);
+        let error =
+            train(&recipe, &split, options, &mut |_| ControlFlow::Continue(())).err().unwrap();
+        assert!(matches!(error, TrainError::Diverged { epoch: 1, .. }), "{error}");
+    }
+
+    #[test]
+    fn mnist_is_split_as_planned() {
+        let digits = crate::data::sample();
+        let mnist = Mnist { train: digits.range(0..4000), test: digits.range(4000..5000) };
+        let plan =
+            |train, validation, test| DataPlan { train, validation, test, test_every_epoch: false };
+        let sizes = |s: Split| (s.train.len(), s.validation.len(), s.test.len());
+        let split = |plan| Split::of_mnist(&mnist, &plan).map(sizes);
+        assert_eq!(split(plan(None, 500, None)).unwrap(), (3500, 500, 1000));
+        assert_eq!(split(plan(Some(300), 20, Some(10))).unwrap(), (300, 20, 10));
+        assert!(split(plan(None, 4000, None)).is_err());
+        assert!(split(plan(Some(4000), 1, Some(1))).is_err());
+    }
+}

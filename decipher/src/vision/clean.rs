@@ -1,0 +1,98 @@
+//! Throws away ink that is not writing: specks, ruled lines, frames and what the edge cuts.
+
+use super::Component;
+
+/// Size of the writing: the height that a typical piece of ink has, in pixels (0 if there is none).
+///
+/// The median, in which each piece weighs as much as its height squared: a hundred specks then
+/// weigh less than one digit.
+pub fn writing_height(components: &[Component]) -> usize {
+    let mut heights: Vec<usize> = components.iter().map(|c| c.bounds.height).collect();
+    heights.sort_unstable();
+    let half = heights.iter().map(|h| h * h).sum::<usize>() / 2;
+    let mut below = 0;
+    heights
+        .into_iter()
+        .find(|h| {
+            below += h * h;
+            below > half
+        })
+        .unwrap_or(0)
+}
+
+/// Pieces much smaller than the writing are dust, or dots.
+pub fn drop_specks(components: &mut Vec<Component>) {
+    let least = writing_height(components) as f32 * SPECK;
+    components.retain(|c| c.extent() as f32 >= least);
+}
+
+/// A speck is less than this part of the writing's height, both high and wide. The bar of a 5 that
+/// the pen left on its own is about a third.
+const SPECK: f32 = 0.2;
+
+/// Ruled lines, margins and underlines: long, straight and thin. `width` and `height` are the
+/// picture's.
+pub fn drop_rules(components: &mut Vec<Component>, width: usize, height: usize) {
+    components.retain(|c| {
+        let (w, h) = (c.bounds.width, c.bounds.height);
+        let across = w > 12 * h && w * 4 > width;
+        // A one is upright and thin too, so upright lines have to be a good deal longer.
+        let down = h > 20 * w && h * 2 > height;
+        !across && !down
+    });
+}
+
+/// Frames, the table beside the sheet and shadows in corners: pieces that lie along an edge of the
+/// picture. Never drops all: a digit cut out tightly lies along the edges as well.
+pub fn drop_frames(components: &mut Vec<Component>, width: usize, height: usize) {
+    let inside = |c: &Component| {
+        let along = edge_contact(c, width, height);
+        along.iter().zip([width, width, height, height]).all(|(&n, side)| n * 4 < side)
+            && !(c.bounds.width * 10 > width * 9 && c.bounds.height * 10 > height * 9)
+    };
+    if components.iter().any(inside) {
+        components.retain(inside);
+    }
+}
+
+/// Keeps the `n` pieces with the most pixels, in their order.
+pub fn keep_largest(components: &mut Vec<Component>, n: usize) {
+    if components.len() > n {
+        let mut areas: Vec<usize> = components.iter().map(|c| c.area).collect();
+        areas.sort_unstable_by(|a, b| b.cmp(a));
+        components.retain(|c| c.area > areas[n]);
+    }
+}
+
+/// Of a crop of one digit: keeps the largest piece and what is large compared with it, unless it
+/// is cut by the picture's edge, as neighbours and boxes are.
+pub fn keep_main(components: &mut Vec<Component>, width: usize, height: usize) {
+    let Some(main) = components
+        .iter()
+        .max_by_key(|c| {
+            // A digit in a box is smaller than the box, but stands free.
+            let free = edge_contact(c, width, height).iter().all(|&n| n == 0);
+            c.area * c.extent() * if free { 4 } else { 1 }
+        })
+        .cloned()
+    else {
+        return;
+    };
+    components.retain(|c| {
+        let part = c.extent() * 5 >= main.extent();
+        let cut = edge_contact(c, width, height).iter().any(|&n| n > 0);
+        c.bounds == main.bounds || (part && !cut)
+    });
+}
+
+/// Pixels of the piece on the picture's top, bottom, left and right edge.
+fn edge_contact(c: &Component, width: usize, height: usize) -> [usize; 4] {
+    let on_row =
+        |y: usize| c.runs.iter().filter(|r| r.y == y).map(|r| r.end - r.start).sum::<usize>();
+    [
+        if c.bounds.y == 0 { on_row(0) } else { 0 },
+        if c.bounds.bottom() == height { on_row(height - 1) } else { 0 },
+        c.runs.iter().filter(|r| r.start == 0).count(),
+        c.runs.iter().filter(|r| r.end == width).count(),
+    ]
+}

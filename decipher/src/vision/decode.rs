@@ -1,0 +1,240 @@
+//! Bytes of a picture file to grey values, with the limits checked before anything is allocated.
+
+use std::io::Cursor;
+
+use image::{ColorType, ImageDecoder, ImageFormat, ImageReader, metadata::Orientation};
+
+use crate::image::GrayImage;
+
+/// The formats that [`decode`] reads, for sentences.
+const FORMATS: &str = "PNG, JPEG, BMP, PNM, WebP and GIF";
+
+/// What [`decode`] refuses to unpack. A file of some hundred bytes can announce a picture of
+/// billions of pixels, so all three are compared with the header before any memory is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest width times height, in pixels. 100 million by default.
+    pub max_pixels: u64,
+    /// Largest width and largest height, in pixels. 30,000 by default.
+    pub max_side: u32,
+    /// Most memory for the unpacked picture, in bytes. 512 MiB by default.
+    pub max_memory: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_pixels: 100_000_000, max_side: 30_000, max_memory: 512 << 20 }
+    }
+}
+
+/// Why bytes did not become a picture.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// There are no bytes.
+    #[error("the picture is empty: it has 0 bytes")]
+    Empty,
+    /// The first bytes are those of no format read here.
+    #[error("this is no picture in a known format; {FORMATS} are read")]
+    UnknownFormat,
+    /// More pixels than [`Limits`] allows.
+    #[error(
+        "the picture is too large: {width} x {height} pixels, but at most {max_side} a side \
+         and {max_pixels} in all are read"
+    )]
+    TooLarge {
+        /// Width in pixels, as the header says.
+        width: u32,
+        /// Height in pixels, as the header says.
+        height: u32,
+        /// [`Limits::max_side`].
+        max_side: u32,
+        /// [`Limits::max_pixels`].
+        max_pixels: u64,
+    },
+    /// Unpacking takes more memory than [`Limits`] allows.
+    #[error("unpacking the {width} x {height} picture takes more than the {limit} bytes allowed")]
+    TooMuchMemory {
+        /// Width in pixels, as the header says.
+        width: u32,
+        /// Height in pixels, as the header says.
+        height: u32,
+        /// [`Limits::max_memory`].
+        limit: u64,
+    },
+    /// A picture without pixels.
+    #[error("the picture has no pixels: {width} x {height}")]
+    ZeroSize {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+    },
+    /// The file ends early or contradicts itself.
+    #[error("the {format} file is cut off or damaged: {reason}")]
+    Corrupt {
+        /// Name of the format, as in "PNG".
+        format: &'static str,
+        /// What the decoder found.
+        reason: String,
+    },
+}
+
+/// Unpacks a PNG, JPEG, BMP, PNM, WebP or GIF (its first frame), recognised by its first bytes.
+///
+/// The result stands upright (EXIF orientation is applied) and is grey by the luma of Rec. 601,
+/// 0 = black, 255 = white; transparent parts show white paper; 16 bit are rounded to 8.
+///
+/// # Errors
+/// [`DecodeError`], when the bytes are no such picture, are damaged, or exceed `limits`.
+pub fn decode(bytes: &[u8], limits: &Limits) -> Result<GrayImage, DecodeError> {
+    if bytes.is_empty() {
+        return Err(DecodeError::Empty);
+    }
+    let format = image::guess_format(bytes).map_err(|_| DecodeError::UnknownFormat)?;
+    let name = format_name(format).ok_or(DecodeError::UnknownFormat)?;
+    let corrupt =
+        |e: image::ImageError| DecodeError::Corrupt { format: name, reason: e.to_string() };
+
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(decoder_limits(limits));
+    let mut decoder = reader.into_decoder().map_err(|e| match e {
+        // The decoder checks the sides too, but does not say how large the picture is.
+        image::ImageError::Limits(_) => match header_size(bytes, format) {
+            Some((width, height)) => {
+                check_size(width, height, limits).err().unwrap_or_else(|| corrupt(e))
+            }
+            None => corrupt(e),
+        },
+        e => corrupt(e),
+    })?;
+
+    let (width, height) = decoder.dimensions();
+    check_size(width, height, limits)?;
+    let memory = DecodeError::TooMuchMemory { width, height, limit: limits.max_memory };
+    if decoder.total_bytes() > limits.max_memory {
+        return Err(memory);
+    }
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let color = decoder.color_type();
+    let mut raw = vec![0; decoder.total_bytes() as usize];
+    decoder.read_image(&mut raw).map_err(|e| match e {
+        image::ImageError::Limits(_) => memory,
+        e => corrupt(e),
+    })?;
+
+    let gray = to_gray(raw, color).ok_or_else(|| DecodeError::Corrupt {
+        format: name,
+        reason: format!("unexpected pixels of type {color:?}"),
+    })?;
+    Ok(upright(gray, width, height, orientation))
+}
+
+/// Packs a picture as a PNG file, 8 bit grey.
+///
+/// # Panics
+/// If the picture has no pixels, or more than 2^31 - 1 a side: PNG knows neither.
+pub fn encode_png(picture: &GrayImage) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let (width, height) = (picture.width() as u32, picture.height() as u32);
+    image::ImageEncoder::write_image(
+        image::codecs::png::PngEncoder::new(&mut bytes),
+        picture.pixels(),
+        width,
+        height,
+        image::ExtendedColorType::L8,
+    )
+    .unwrap_or_else(|e| panic!("a {width} x {height} picture does not become a PNG: {e}"));
+    bytes
+}
+
+fn format_name(format: ImageFormat) -> Option<&'static str> {
+    Some(match format {
+        ImageFormat::Png => "PNG",
+        ImageFormat::Jpeg => "JPEG",
+        ImageFormat::Bmp => "BMP",
+        ImageFormat::Pnm => "PNM",
+        ImageFormat::WebP => "WebP",
+        ImageFormat::Gif => "GIF",
+        _ => return None,
+    })
+}
+
+fn decoder_limits(limits: &Limits) -> image::Limits {
+    let mut inner = image::Limits::default();
+    inner.max_image_width = Some(limits.max_side);
+    inner.max_image_height = Some(limits.max_side);
+    inner.max_alloc = Some(limits.max_memory);
+    inner
+}
+
+/// Width and height by the header alone; nothing is unpacked.
+fn header_size(bytes: &[u8], format: ImageFormat) -> Option<(u32, u32)> {
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.no_limits();
+    reader.into_dimensions().ok()
+}
+
+fn check_size(width: u32, height: u32, limits: &Limits) -> Result<(), DecodeError> {
+    if width == 0 || height == 0 {
+        return Err(DecodeError::ZeroSize { width, height });
+    }
+    let &Limits { max_side, max_pixels, .. } = limits;
+    if width.max(height) > max_side || u64::from(width) * u64::from(height) > max_pixels {
+        return Err(DecodeError::TooLarge { width, height, max_side, max_pixels });
+    }
+    Ok(())
+}
+
+/// Grey bytes from the decoder's pixels; `None` for a pixel type that these formats do not have.
+fn to_gray(raw: Vec<u8>, color: ColorType) -> Option<Vec<u8>> {
+    // 16 bit come in the machine's byte order. 257 = 65535 / 255.
+    let word = |p: &[u8], i: usize| {
+        let value = u16::from_ne_bytes([p[2 * i], p[2 * i + 1]]);
+        ((u32::from(value) + 128) / 257) as u8
+    };
+    Some(match color {
+        ColorType::L8 => raw,
+        ColorType::La8 => raw.chunks_exact(2).map(|p| over_white(p[0], p[1])).collect(),
+        ColorType::Rgb8 => raw.chunks_exact(3).map(|p| luma(p[0], p[1], p[2])).collect(),
+        ColorType::Rgba8 => {
+            raw.chunks_exact(4).map(|p| over_white(luma(p[0], p[1], p[2]), p[3])).collect()
+        }
+        ColorType::L16 => raw.chunks_exact(2).map(|p| word(p, 0)).collect(),
+        ColorType::La16 => {
+            raw.chunks_exact(4).map(|p| over_white(word(p, 0), word(p, 1))).collect()
+        }
+        ColorType::Rgb16 => {
+            raw.chunks_exact(6).map(|p| luma(word(p, 0), word(p, 1), word(p, 2))).collect()
+        }
+        ColorType::Rgba16 => raw
+            .chunks_exact(8)
+            .map(|p| over_white(luma(word(p, 0), word(p, 1), word(p, 2)), word(p, 3)))
+            .collect(),
+        _ => return None,
+    })
+}
+
+/// Luma of ITU-R Rec. 601, 0.299 R + 0.587 G + 0.114 B, rounded. The weights are in 65536ths and
+/// sum to 65536, so that equal channels stay what they are.
+fn luma(r: u8, g: u8, b: u8) -> u8 {
+    ((19_595 * u32::from(r) + 38_470 * u32::from(g) + 7_471 * u32::from(b) + 32_768) >> 16) as u8
+}
+
+/// A grey value of opacity `alpha` (255 = opaque) on white paper.
+fn over_white(value: u8, alpha: u8) -> u8 {
+    let (value, alpha) = (u32::from(value), u32::from(alpha));
+    ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
+}
+
+fn upright(gray: Vec<u8>, width: u32, height: u32, orientation: Orientation) -> GrayImage {
+    if orientation == Orientation::NoTransforms {
+        return GrayImage::new(width as usize, height as usize, gray);
+    }
+    let buffer = image::GrayImage::from_raw(width, height, gray)
+        .unwrap_or_else(|| unreachable!("one byte was made for each pixel"));
+    let mut picture = image::DynamicImage::ImageLuma8(buffer);
+    picture.apply_orientation(orientation);
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    GrayImage::new(width, height, picture.into_bytes())
+}

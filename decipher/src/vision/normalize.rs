@@ -1,0 +1,168 @@
+//! One digit, of any size and place, as MNIST would hold it.
+
+use super::Component;
+use crate::image::{GrayImage, Rect};
+
+/// Side of MNIST's pictures, in pixels.
+pub const SIDE: usize = 28;
+/// Side of the box that MNIST's digits are fitted to, in pixels.
+const BOX: usize = 20;
+
+/// Renders the ink of `pieces` as 28 x 28 pixels the way MNIST was made (LeCun, Cortes and Burges,
+/// "The MNIST database": fitted to 20 x 20 keeping the aspect ratio, with the grey levels of the
+/// anti-aliasing, then placed by the centre of mass): 0 = paper, 255 = ink.
+///
+/// `ink` is the whole picture's ink, 0 = paper; only that of the pieces and one pixel around them
+/// is taken, so neighbours do not show, but soft edges stay soft.
+pub fn normalize(ink: &GrayImage, pieces: &[&Component]) -> [u8; SIDE * SIDE] {
+    let mut pixels = [0; SIDE * SIDE];
+    let Some(cut) = cut_out(ink, pieces) else { return pixels };
+    let long = cut.width().max(cut.height());
+    let fit = |side: usize| ((2 * side * BOX + long) / (2 * long)).max(1);
+    let mut small = resize(&cut, fit(cut.width()), fit(cut.height()));
+    stretch(small.pixels_mut());
+
+    let (x, y) = place(&small);
+    for row in 0..small.height() {
+        pixels[(y + row) * SIDE + x..][..small.width()].copy_from_slice(small.row(row));
+    }
+    pixels
+}
+
+/// The ink of the pieces and of one pixel around them, cut to where there is any.
+fn cut_out(ink: &GrayImage, pieces: &[&Component]) -> Option<GrayImage> {
+    let bounds = pieces.iter().map(|c| c.bounds).reduce(|a, b| a.union(&b))?;
+    let left = bounds.x.saturating_sub(1);
+    let top = bounds.y.saturating_sub(1);
+    let width = (bounds.right() + 1).min(ink.width()) - left;
+    let height = (bounds.bottom() + 1).min(ink.height()) - top;
+    let mut cut = GrayImage::filled(width, height, 0);
+    for run in pieces.iter().flat_map(|c| &c.runs) {
+        let columns = run.start.saturating_sub(1).max(left)..(run.end + 1).min(left + width);
+        for y in run.y.saturating_sub(1).max(top)..(run.y + 2).min(top + height) {
+            let target = &mut cut.pixels_mut()[(y - top) * width..][..width];
+            target[columns.start - left..columns.end - left]
+                .copy_from_slice(&ink.row(y)[columns.clone()]);
+        }
+    }
+    Some(crop(&cut, inked(&cut)?))
+}
+
+/// Where there is more than a trace of ink.
+fn inked(picture: &GrayImage) -> Option<Rect> {
+    let trace = core(picture.pixels()) / TRACE;
+    let has_ink = |y: &usize| picture.row(*y).iter().any(|&v| v > trace);
+    let top = (0..picture.height()).find(has_ink)?;
+    let bottom = (0..picture.height()).rfind(has_ink)? + 1;
+    let (mut left, mut right) = (picture.width(), 0);
+    for y in top..bottom {
+        let row = picture.row(y);
+        left = left.min(row.iter().position(|&v| v > trace).unwrap_or(left));
+        right = right.max(row.iter().rposition(|&v| v > trace).map_or(0, |x| x + 1));
+    }
+    Some(Rect { x: left, y: top, width: right - left, height: bottom - top })
+}
+
+/// Ink of less than this fraction of a stroke's is a trace.
+const TRACE: u8 = 25;
+
+fn crop(picture: &GrayImage, to: Rect) -> GrayImage {
+    let rows = (to.y..to.bottom()).flat_map(|y| &picture.row(y)[to.x..to.right()]);
+    GrayImage::new(to.width, to.height, rows.copied().collect())
+}
+
+/// What the middle of the strokes holds: the mean of the inkiest tenth of what is not bare paper.
+fn core(pixels: &[u8]) -> u8 {
+    let mut histogram = [0u64; 256];
+    pixels.iter().for_each(|&v| histogram[v as usize] += 1);
+    let most = (histogram[1..].iter().sum::<u64>() / 10).max(1);
+    let (mut n, mut sum) = (0, 0);
+    for value in (1..256).rev() {
+        let take = histogram[value].min(most - n);
+        n += take;
+        sum += take * value as u64;
+    }
+    (sum / most) as u8
+}
+
+/// Pale ink, and thin strokes thinned out further by shrinking, become as dark as MNIST's.
+fn stretch(pixels: &mut [u8]) {
+    let core = u32::from(core(pixels)).max(1);
+    // MNIST's own strokes are not all 255 to the last pixel.
+    if core < NEARLY_BLACK {
+        pixels.iter_mut().for_each(|v| *v = (u32::from(*v) * 255 / core).min(255) as u8);
+    }
+}
+
+const NEARLY_BLACK: u32 = 240;
+
+/// Resizes with each new pixel the average of what it covers; larger by interpolation.
+fn resize(picture: &GrayImage, width: usize, height: usize) -> GrayImage {
+    let columns = weights(picture.width(), width);
+    let rows = weights(picture.height(), height);
+    let mut across = vec![0f32; width * picture.height()];
+    for (y, out) in across.chunks_exact_mut(width).enumerate() {
+        let row = picture.row(y);
+        for (value, (first, weights)) in out.iter_mut().zip(&columns) {
+            *value = row[*first..].iter().zip(weights).map(|(&v, w)| f32::from(v) * w).sum();
+        }
+    }
+    let mut pixels = Vec::with_capacity(width * height);
+    for (first, weights) in &rows {
+        for x in 0..width {
+            let down = across[first * width + x..].iter().step_by(width);
+            let value: f32 = down.zip(weights).map(|(v, w)| v * w).sum();
+            pixels.push((value + 0.5) as u8);
+        }
+    }
+    GrayImage::new(width, height, pixels)
+}
+
+/// For each of `new` pixels in place of `old`: the first old pixel it draws from, and the weights.
+fn weights(old: usize, new: usize) -> Vec<(usize, Vec<f32>)> {
+    let scale = old as f32 / new as f32;
+    (0..new)
+        .map(|i| {
+            let (from, to) = (i as f32 * scale, (i + 1) as f32 * scale);
+            let middle = (from + to) / 2.0;
+            // How much of pixel p: its share of the covered stretch, or its nearness to the middle.
+            let share = |p: usize| {
+                let p = p as f32;
+                if scale > 1.0 {
+                    (to.min(p + 1.0) - from.max(p)).max(0.0)
+                } else {
+                    (1.0 - (p + 0.5 - middle).abs()).max(0.0)
+                }
+            };
+            let reach = (scale / 2.0).max(1.0);
+            let first = (middle - reach).max(0.0) as usize;
+            let last = ((middle + reach).ceil() as usize).min(old);
+            let shares: Vec<f32> = (first..last).map(share).collect();
+            let sum: f32 = shares.iter().sum();
+            (first, shares.into_iter().map(|s| s / sum).collect())
+        })
+        .collect()
+}
+
+/// Top left corner in the 28 x 28 field that brings the centre of mass to its middle, in whole
+/// pixels; a digit never leaves the field.
+fn place(small: &GrayImage) -> (usize, usize) {
+    let (mut mass, mut x_sum, mut y_sum) = (0f64, 0f64, 0f64);
+    for y in 0..small.height() {
+        for (x, &value) in small.row(y).iter().enumerate() {
+            let value = f64::from(value);
+            mass += value;
+            x_sum += value * x as f64;
+            y_sum += value * y as f64;
+        }
+    }
+    let corner = |sum: f64, side: usize| {
+        let middle = sum / mass.max(1.0);
+        (MIDDLE - middle).round().clamp(0.0, (SIDE - side) as f64) as usize
+    };
+    (corner(x_sum, small.width()), corner(y_sum, small.height()))
+}
+
+/// Where MNIST has the centre of mass, counted in pixels from the middle of the first: the corner
+/// between the four middle pixels would be 13.5.
+const MIDDLE: f64 = 14.0;
