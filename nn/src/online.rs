@@ -5,11 +5,13 @@
 //! factor `scale`: the weights are `scale * stored` until the factor is folded in (Bottou 2012,
 //! "Stochastic gradient descent tricks", 5.1).
 
+use crate::aligned::padded;
 use crate::kernel::{Kernel, Simd, Task};
 use crate::layer::Layer;
 use crate::loss::Loss;
 use crate::math::flush;
 use crate::network::{Network, Params, Workspace};
+use crate::rows;
 use crate::sparse::{SparseMatrix, SparseRow};
 
 /// Below this the common factor is folded into the weights.
@@ -120,6 +122,16 @@ impl Task for Train<'_> {
                     Layer::Activation(f) => f.forward(s, &before[l - 1], &mut rest[0]),
                 }
             }
+            // What follows is a chain of short steps; meanwhile memory can be busy.
+            if let Some(&next) = self.rows.get(step + 1) {
+                let first = &net.placed[0];
+                let weight = &weights[first.weight.clone()];
+                let next = self.inputs.row(next as usize);
+                rows::prefetch_rows(s, weight, padded(first.outputs), next);
+            }
+            if let Some(&later) = self.rows.get(step + 2) {
+                rows::prefetch_entries(s, self.inputs.row(later as usize));
+            }
             let label = self.labels[row as usize];
             assert!(usize::from(label) < classes, "label {label} with {classes} outputs");
             total += f64::from(self.loss.loss_and_gradient(
@@ -140,9 +152,9 @@ impl Task for Train<'_> {
                         let dense = p.dense().expect("it is dense");
                         let input = input_row(sample, &values[..l], p.inputs, every);
                         let range = p.bias.start - net.weights_len..p.bias.end - net.weights_len;
-                        let (weight, bias) = (&mut weights[p.weight.clone()], &mut biases[range]);
+                        let params = (&mut weights[p.weight.clone()], &mut biases[range]);
                         let scales = (scale, decayed, rate);
-                        dense.backward_row(s, weight, bias, scales, input, d_output, d_input);
+                        dense.backward_row(s, params, scales, input, d_output, d_input);
                     }
                     Layer::Activation(f) => {
                         let d_input = d_input.expect("the first layer is dense");

@@ -37,6 +37,8 @@ pub(crate) trait Simd: Copy {
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`.
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// Starts to load the cache line at `at`, which need not be readable.
+    fn prefetch<T>(self, at: *const T);
     /// Lane `i` of the result is the sum of the lanes of `v[i]`, in the order of [`tree_sum`].
     fn sum_each(self, v: [Self::V; LANES]) -> Self::V;
 
@@ -173,13 +175,13 @@ mod tests {
         for kernel in Kernel::available() {
             let got = kernel.run(Everything(&x));
             assert_eq!(got[0], [x[3]; LANES], "{}", kernel.name());
-            for i in 0..LANES {
-                assert_eq!(got[1][i], row(0)[i] + row(1)[i], "{}", kernel.name());
-                assert_eq!(got[2][i], row(2)[i] * row(3)[i], "{}", kernel.name());
-                let exact = row(4)[i].mul_add(row(5)[i], row(6)[i]);
-                assert!((got[3][i] - exact).abs() <= 1e-6, "{}", kernel.name());
-                assert_eq!(got[4][i], tree_sum(row(i)), "{} lane {i}", kernel.name());
-            }
+            let exact = |f: &dyn Fn(usize) -> f32| -> [f32; LANES] { std::array::from_fn(f) };
+            assert_eq!(got[1], exact(&|i| row(0)[i] + row(1)[i]), "{}", kernel.name());
+            assert_eq!(got[2], exact(&|i| row(2)[i] * row(3)[i]), "{}", kernel.name());
+            let fused = exact(&|i| row(4)[i].mul_add(row(5)[i], row(6)[i]));
+            let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-6;
+            assert!(got[3].iter().zip(&fused).all(near), "{}", kernel.name());
+            assert_eq!(got[4], exact(&|i| tree_sum(row(i))), "{}", kernel.name());
         }
     }
 

@@ -59,7 +59,10 @@ impl Dense {
         let output = &mut output[..samples * stride];
         match input {
             Source::Sparse { matrix, rows } => {
-                for (out, &r) in output.chunks_exact_mut(stride).zip(rows) {
+                for (i, (out, &r)) in output.chunks_exact_mut(stride).zip(rows).enumerate() {
+                    if let Some(&later) = rows.get(i + 2) {
+                        rows::prefetch_entries(s, matrix.row(later as usize));
+                    }
                     // SAFETY: indices are below `columns`, which is `inputs` (checked), and
                     // `weight`, `bias` and `out` have rows of `stride`.
                     unsafe {
@@ -176,8 +179,7 @@ impl Dense {
     pub fn backward_row<S: Simd>(
         &self,
         s: S,
-        weight: &mut [f32],
-        bias: &mut [f32],
+        (weight, bias): (&mut [f32], &mut [f32]),
         (scale, decayed, rate): (f32, f32, f32),
         input: SparseRow,
         d_output: &mut [f32],
