@@ -5,13 +5,11 @@
 //! factor `scale`: the weights are `scale * stored` until the factor is folded in (Bottou 2012,
 //! "Stochastic gradient descent tricks", 5.1).
 
-use crate::aligned::padded;
 use crate::kernel::{Kernel, Simd, Task};
 use crate::layer::Layer;
 use crate::loss::Loss;
 use crate::math::flush;
 use crate::network::{Network, Params, Workspace};
-use crate::rows;
 use crate::sparse::{SparseMatrix, SparseRow};
 
 /// Below this the common factor is folded into the weights.
@@ -121,16 +119,6 @@ impl Task for Train<'_> {
                     }
                     Layer::Activation(f) => f.forward(s, &before[l - 1], &mut rest[0]),
                 }
-            }
-            // What follows is a chain of short steps; meanwhile memory can be busy.
-            if let Some(&next) = self.rows.get(step + 1) {
-                let first = &net.placed[0];
-                let weight = &weights[first.weight.clone()];
-                let next = self.inputs.row(next as usize);
-                rows::prefetch_rows(s, weight, padded(first.outputs), next);
-            }
-            if let Some(&later) = self.rows.get(step + 2) {
-                rows::prefetch_entries(s, self.inputs.row(later as usize));
             }
             let label = self.labels[row as usize];
             assert!(usize::from(label) < classes, "label {label} with {classes} outputs");

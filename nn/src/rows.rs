@@ -9,35 +9,6 @@ use crate::sparse::SparseRow;
 /// Rows done at a time where they do not depend on each other.
 const UNROLL: usize = 4;
 
-/// Bytes of rows that are worth fetching ahead: more would drive out of the first-level cache what
-/// is still needed.
-const PREFETCH_BYTES: usize = 24 << 10;
-
-/// Starts to load the rows of an input that comes next. They are in the second-level cache, too far
-/// to wait for and too many for the processor to see coming.
-#[inline(always)]
-pub(crate) fn prefetch_rows<S: Simd>(s: S, rows: &[f32], stride: usize, row: SparseRow) {
-    for &index in row.indices.iter().take(PREFETCH_BYTES / (4 * stride)) {
-        let first = rows.as_ptr().wrapping_add(usize::from(index) * stride);
-        for column in (0..stride).step_by(LANES) {
-            s.prefetch(first.wrapping_add(column));
-        }
-    }
-}
-
-/// Starts to load the entries of an input that comes later. In a shuffled epoch they are anywhere
-/// in memory.
-#[inline(always)]
-pub(crate) fn prefetch_entries<S: Simd>(s: S, row: SparseRow) {
-    const LINE: usize = 64;
-    for at in (0..row.indices.len()).step_by(LINE / 2) {
-        s.prefetch(row.indices.as_ptr().wrapping_add(at));
-    }
-    for at in (0..row.values.len()).step_by(LINE / 4) {
-        s.prefetch(row.values.as_ptr().wrapping_add(at));
-    }
-}
-
 /// `out = start + sum of value[i] * rows[index[i]]`; even and odd entries are summed apart.
 ///
 /// # Safety

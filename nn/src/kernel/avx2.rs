@@ -69,12 +69,6 @@ impl Simd for Avx2 {
 
     /// Per half register the transposition of `avx512.rs`, then the halves across.
     #[inline(always)]
-    fn prefetch<T>(self, at: *const T) {
-        // SAFETY: a prefetch cannot fault.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
-    }
-
-    #[inline(always)]
     fn sum_each(self, v: [Self::V; LANES]) -> Self::V {
         // SAFETY: `self` proves the feature.
         unsafe {

@@ -67,12 +67,6 @@ impl Simd for Avx512 {
         unsafe { _mm512_fmadd_ps(a, b, c) }
     }
 
-    #[inline(always)]
-    fn prefetch<T>(self, at: *const T) {
-        // SAFETY: a prefetch cannot fault.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
-    }
-
     /// A transposition that adds as it goes: 16 vectors become 8, 4, 2, 1.
     #[inline(always)]
     fn sum_each(self, v: [__m512; LANES]) -> __m512 {

@@ -37,8 +37,6 @@ pub(crate) trait Simd: Copy {
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`.
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
-    /// Starts to load the cache line at `at`, which need not be readable.
-    fn prefetch<T>(self, at: *const T);
     /// Lane `i` of the result is the sum of the lanes of `v[i]`, in the order of [`tree_sum`].
     fn sum_each(self, v: [Self::V; LANES]) -> Self::V;
 

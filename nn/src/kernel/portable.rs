@@ -45,9 +45,6 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn prefetch<T>(self, _: *const T) {}
-
-    #[inline(always)]
     fn sum_each(self, v: [Self::V; LANES]) -> Self::V {
         std::array::from_fn(|i| tree_sum(v[i]))
     }

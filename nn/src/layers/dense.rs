@@ -59,10 +59,7 @@ impl Dense {
         let output = &mut output[..samples * stride];
         match input {
             Source::Sparse { matrix, rows } => {
-                for (i, (out, &r)) in output.chunks_exact_mut(stride).zip(rows).enumerate() {
-                    if let Some(&later) = rows.get(i + 2) {
-                        rows::prefetch_entries(s, matrix.row(later as usize));
-                    }
+                for (out, &r) in output.chunks_exact_mut(stride).zip(rows) {
                     // SAFETY: indices are below `columns`, which is `inputs` (checked), and
                     // `weight`, `bias` and `out` have rows of `stride`.
                     unsafe {
