@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use crate::kernel::LANES;
 
-/// `n` rounded up to whole vectors of [`LANES`] floats.
+/// `n` rounded up to whole vectors of 16 floats.
 pub const fn padded(n: usize) -> usize {
     n.div_ceil(LANES) * LANES
 }
