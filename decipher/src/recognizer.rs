@@ -6,8 +6,8 @@ use crate::metrics::best;
 use crate::model::Model;
 use crate::vision::{self, Layout};
 
-/// Below this confidence, what was found is not called a digit. Chosen on pictures that the
-/// bundled network was not trained on; `models/README.md` holds the measurement.
+/// Below this confidence, what was found is not called a digit. A middle value, not yet chosen by
+/// measurement.
 pub const MIN_CONFIDENCE: f32 = 0.5;
 
 /// Reads digits in pictures, with one model.
