@@ -7,6 +7,7 @@
 
 pub mod augment;
 pub mod data;
+pub mod draw;
 pub mod image;
 pub mod metrics;
 pub mod model;

@@ -61,6 +61,8 @@ pub struct Digit {
     pub bounds: Rect,
     /// Whether a new number begins here, a gap after the one before.
     pub gap_before: bool,
+    /// What the network saw: 28 x 28 pixels, 0 = paper, 255 = ink.
+    pub pixels: [u8; Dataset::PIXELS],
 }
 
 /// Something that is perhaps a digit.
@@ -70,6 +72,8 @@ pub struct Unsure {
     pub bounds: Rect,
     /// The two most probable digits with their probabilities, 0 to 1.
     pub candidates: [(u8, f32); 2],
+    /// What the network saw: 28 x 28 pixels, 0 = paper, 255 = ink.
+    pub pixels: [u8; Dataset::PIXELS],
 }
 
 impl Recognizer {
@@ -114,11 +118,13 @@ impl Recognizer {
                 let (digit, confidence) = best(&probabilities);
                 if confidence < self.min_confidence {
                     let candidates = candidates(&probabilities);
-                    reading.unsure.push(Unsure { bounds: glyph.bounds, candidates });
+                    let (bounds, pixels) = (glyph.bounds, glyph.pixels);
+                    reading.unsure.push(Unsure { bounds, candidates, pixels });
                     continue;
                 }
                 let gap_before = std::mem::take(&mut gap_before) && !digits.is_empty();
-                digits.push(Digit { digit, confidence, bounds: glyph.bounds, gap_before });
+                let (bounds, pixels) = (glyph.bounds, glyph.pixels);
+                digits.push(Digit { digit, confidence, bounds, gap_before, pixels });
             }
             if !digits.is_empty() {
                 reading.lines.push(TextLine { bounds: line.bounds, digits });

@@ -27,6 +27,7 @@ mod stages;
 mod threshold;
 
 pub use components::{Component, Run, connected_components};
+pub(crate) use decode::encode_png_rgb;
 pub use decode::{DecodeError, Limits, decode, encode_png};
 pub use mask::Mask;
 pub use stages::Stages;
