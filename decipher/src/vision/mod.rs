@@ -142,10 +142,11 @@ fn find_ink(picture: &GrayImage) -> Stages {
     let paper = threshold::paper(&histogram);
     stages.threshold = threshold::ink_threshold(&histogram, paper);
     if let Some(threshold) = stages.threshold {
-        stages.mask = threshold::above(&stages.ink, threshold);
-        ink::bleach(&mut stages.ink, paper.level);
+        stages.mask = threshold::above(&stages.ink, threshold::faint(threshold, paper));
         let least = (width.min(height) / 100).clamp(1, 8);
         stages.components = connected_components(&stages.mask, least);
+        stages.components.retain(|c| threshold::reaches(&stages.ink, c, threshold));
+        ink::bleach(&mut stages.ink, paper.level);
     }
     stages
 }
