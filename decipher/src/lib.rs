@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod model;
 pub mod recipe;
 pub mod recognizer;
+pub mod scene;
 pub mod svg;
 pub mod train;
 pub mod vision;
