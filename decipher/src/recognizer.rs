@@ -13,7 +13,7 @@ pub const MIN_CONFIDENCE: f32 = 0.5;
 /// What is read with less confidence is perhaps several digits.
 const SURE: f32 = 0.5;
 /// Product of confidences from which on cut digits are believed.
-const LEAST_SENSE: f32 = 0.4;
+const LEAST_SENSE: f32 = 0.7;
 /// Most pieces of a picture that are cut for a try: of writing, few touch; of a carpet, all.
 const MOST_CUT: usize = 200;
 

@@ -92,7 +92,7 @@ impl Scenes<'_> {
             let shape = pick(shapes::DIGITS[usize::from(class)], rng);
             return (class, Written::Lines { lines: written(shape, rng), width: pen_width(rng) });
         }
-        if way < 0.48 {
+        if way < 0.52 {
             let class = rng.below(10) as u8;
             if let Some(image) = self.pictures.any(class, rng) {
                 return (class, Written::Image(image));

@@ -33,7 +33,7 @@ const SLANTS: [f32; 3] = [0.0, 0.3, -0.2];
 /// Ways to cut `glyph`, none if it is too narrow for two digits. `ink` is the whole picture's.
 pub fn cuttings(ink: &GrayImage, glyph: &Glyph) -> Vec<Cutting> {
     let Rect { width, height, .. } = glyph.bounds;
-    if width < 6 || height < 6 || width * 2 < height {
+    if width < 6 || height < 6 || width * 10 < height * 7 {
         return vec![];
     }
     SLANTS.iter().filter_map(|&slant| cutting(ink, glyph, slant)).collect()
