@@ -130,11 +130,16 @@ fn recipe(model: &Model) -> Recipe {
 /// Follows the recipe's name in the record of a model that was taught.
 const TAUGHT: &str = ", taught";
 
-/// Digits that `model` has not learned from, as far as they are at hand without MNIST: those of
-/// the built-in sample that are always held back; `None` for a model that was trained on MNIST,
-/// which has seen them all.
+/// The 750 built-in digits that no lesson and no recipe learns from, as long as the recipe trains on
+/// built-in digits.
+pub fn held_back() -> Dataset {
+    sample().range(OTHERS)
+}
+
+/// Digits that `model` has not learned from and that are at hand without MNIST: [`held_back`];
+/// `None` for a model that was trained on MNIST, which has seen them all.
 pub fn unseen(model: &Model) -> Option<Dataset> {
-    (model.training.source == Source::Sample).then(|| sample().range(OTHERS))
+    (model.training.source == Source::Sample).then(held_back)
 }
 
 #[cfg(test)]
