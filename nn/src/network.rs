@@ -103,6 +103,14 @@ impl Network {
         self.placed.last().expect("there is a layer").outputs
     }
 
+    /// Number of values that layer `layer` makes of a sample.
+    ///
+    /// # Panics
+    /// If there is no such layer.
+    pub fn width(&self, layer: usize) -> usize {
+        self.placed[layer].outputs
+    }
+
     /// The layers, first to last.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
@@ -265,6 +273,15 @@ pub struct Workspace {
 }
 
 impl Workspace {
+    /// The values of layer `layer` after [`Network::forward`], a row of [`padded`]`(outputs)`
+    /// values per sample, of which the layer's outputs count.
+    ///
+    /// # Panics
+    /// If there is no such layer.
+    pub fn values(&self, layer: usize) -> &[f32] {
+        &self.values[layer]
+    }
+
     fn gather(&mut self, net: &Network, inputs: Inputs, rows: &[u32]) {
         assert!(
             rows.len() <= self.samples,
