@@ -68,7 +68,7 @@ impl TryFrom<String> for Pixels {
         match (text.as_str(), above) {
             ("binary", _) => Ok(Pixels::Binary { above: 0 }),
             ("grey", _) => Ok(Pixels::Grey),
-            (_, Some(above @ 0..255)) => Ok(Pixels::Binary { above }),
+            (_, Some(above)) if above < u8::MAX => Ok(Pixels::Binary { above }),
             _ => Err(format!(
                 "no pixels '{text}'; there are 'grey', 'binary', 'binary above N' with N from 0 to 254"
             )),
@@ -471,7 +471,7 @@ mod tests {
             ("dense 10", "dense 11", "10 outputs"),
             ("\"0.bias\"", "\"0.bios\"", "tensor '0.bios' does not belong"),
             ("softmax_cross_entropy", "hinge", "no loss 'hinge'"),
-            ("\\\"binary\\\"", "\\\"binary above 255\\\"", "no pixels 'binary above 255'"),
+            ("grey", "binary above 255", "no pixels 'binary above 255'"),
             ("\\\"seed\\\"", "\\\"seeds\\\"", "seeds"),
         ] {
             let error = error(&forged(from, to));
