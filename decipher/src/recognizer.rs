@@ -104,40 +104,54 @@ impl Recognizer {
 
     /// Reads all digits of a picture: one, a number or a page.
     pub fn read(&self, picture: &GrayImage) -> Reading {
-        let reading = self.better(picture, vision::segment_on);
-        let small = picture.width().max(picture.height()) <= SMALL;
-        if !small || reading.digits().count() + reading.unsure.len() == 1 {
-            return reading;
-        }
-        // A small picture is a crop of one digit more often than a tiny number.
-        let single = self.read_single(picture);
-        let sure = |reading: &Reading| reading.digits().map(|d| d.confidence).fold(1.0, f32::min);
-        let alone = single.digits().next().is_some();
-        if alone && (reading.lines.is_empty() || sure(&single) > sure(&reading)) {
-            single
-        } else {
-            reading
-        }
+        self.explain(picture, false).1
     }
 
     /// Reads a picture that shows just one digit, however many pieces its ink is in.
     pub fn read_single(&self, picture: &GrayImage) -> Reading {
-        self.better(picture, vision::single_on)
+        self.explain(picture, true).1
+    }
+
+    /// As [`Recognizer::read`], or as [`Recognizer::read_single`] where `single`; with what was
+    /// found in the picture, stage by stage.
+    pub fn explain(&self, picture: &GrayImage, single: bool) -> (Layout, Reading) {
+        if single {
+            return self.better(picture, vision::single_on);
+        }
+        let (layout, reading) = self.better(picture, vision::segment_on);
+        let small = picture.width().max(picture.height()) <= SMALL;
+        if !small || reading.digits().count() + reading.unsure.len() == 1 {
+            return (layout, reading);
+        }
+        // A small picture is a crop of one digit more often than a tiny number.
+        let (one, alone) = self.better(picture, vision::single_on);
+        let sure = |reading: &Reading| reading.digits().map(|d| d.confidence).fold(1.0, f32::min);
+        let is_one = alone.digits().next().is_some();
+        if is_one && (reading.lines.is_empty() || sure(&alone) > sure(&reading)) {
+            (one, alone)
+        } else {
+            (layout, reading)
+        }
     }
 
     /// The better of two readings: with the paper's lines erased, and with all ink.
-    fn better(&self, picture: &GrayImage, find: fn(&GrayImage, Rules) -> Layout) -> Reading {
+    fn better(
+        &self,
+        picture: &GrayImage,
+        find: fn(&GrayImage, Rules) -> Layout,
+    ) -> (Layout, Reading) {
         let erased = find(picture, Rules::Erased);
         let reading = self.read_layout(&erased);
         if erased.stages.rules.is_empty() {
-            return reading;
+            return (erased, reading);
         }
-        let kept = self.read_layout(&find(picture, Rules::Kept));
+        let kept = find(picture, Rules::Kept);
+        let with_rules = self.read_layout(&kept);
         let sense = |reading: &Reading| {
             let sure: f32 = reading.digits().map(|d| d.confidence).sum();
             sure - 0.5 * reading.unsure.len() as f32
         };
-        if sense(&kept) > sense(&reading) { kept } else { reading }
+        if sense(&with_rules) > sense(&reading) { (kept, with_rules) } else { (erased, reading) }
     }
 
     /// Reads what [`vision::segment`] or [`vision::single`] found.
