@@ -11,13 +11,14 @@ use crate::model::Pixels;
 use crate::scene::{NONE, SceneMix};
 
 /// The recipes that come with Decipher, by name.
-pub const RECIPES: [(&str, &str); 6] = [
+pub const RECIPES: [(&str, &str); 7] = [
     ("tutorial", include_str!("../../recipes/tutorial.toml")),
     ("tutorial-97", include_str!("../../recipes/tutorial-97.toml")),
     ("book-1", include_str!("../../recipes/book-1.toml")),
     ("book-1-wide", include_str!("../../recipes/book-1-wide.toml")),
     ("book-2", include_str!("../../recipes/book-2.toml")),
     ("dense", include_str!("../../recipes/dense.toml")),
+    ("reader", include_str!("../../recipes/reader.toml")),
 ];
 
 /// How a network is made. Checked: a recipe that could be read can be trained.
