@@ -7,6 +7,9 @@
 //! Every element of the result is one chain of multiply-adds in the order of `k`, whatever the
 //! tile it falls into: no size and no instruction set with FMA changes a bit of it. Single-threaded.
 
+// Tiles are indexed by number throughout, as in the formula.
+#![allow(clippy::needless_range_loop)]
+
 use crate::kernel::{LANES, Simd};
 
 /// Terms of a sum after which the tile moves on, so that its part of `b` stays in the first cache.
@@ -163,29 +166,35 @@ unsafe fn tile<S: Simd, const M: usize, const N: usize>(
 ) -> usize {
     // SAFETY: the caller vouches for the shapes.
     unsafe {
-        let a: [*const f32; M] =
-            std::array::from_fn(|i| values.add(*rows.get_unchecked(i) as usize));
-        let c: [*mut f32; M] = std::array::from_fn(|i| c.add(*c_rows.get_unchecked(i) as usize));
-        let mut sums: [[S::V; N]; M] = std::array::from_fn(|i| {
-            std::array::from_fn(|j| {
-                s.load(if start.is_null() { c[i].cast_const() } else { start }.add(j * LANES))
-            })
-        });
+        // Loops, not closures: a closure that is not inlined has not the caller's instructions.
+        let (mut a, mut to) = ([values; M], [c; M]);
+        let mut sums = [[s.splat(0.0); N]; M];
+        for i in 0..M {
+            a[i] = values.add(*rows.get_unchecked(i) as usize);
+            to[i] = c.add(*c_rows.get_unchecked(i) as usize);
+            let start = if start.is_null() { to[i].cast_const() } else { start };
+            for j in 0..N {
+                sums[i][j] = s.load(start.add(j * LANES));
+            }
+        }
         for &piece in pieces {
             for p in piece as usize..piece as usize + len {
-                let row: [S::V; N] = std::array::from_fn(|j| s.load(b.add(j * LANES)));
-                for (i, sums) in sums.iter_mut().enumerate() {
+                let mut row = [s.splat(0.0); N];
+                for j in 0..N {
+                    row[j] = s.load(b.add(j * LANES));
+                }
+                for i in 0..M {
                     let x = s.splat(*a[i].add(p));
                     for j in 0..N {
-                        sums[j] = s.mul_add(x, row[j], sums[j]);
+                        sums[i][j] = s.mul_add(x, row[j], sums[i][j]);
                     }
                 }
                 b = b.wrapping_add(n);
             }
         }
-        for (c, sums) in c.iter().zip(sums) {
-            for (j, sum) in sums.into_iter().enumerate() {
-                s.store(c.add(j * LANES), sum);
+        for i in 0..M {
+            for j in 0..N {
+                s.store(to[i].add(j * LANES), sums[i][j]);
             }
         }
     }
@@ -274,22 +283,28 @@ unsafe fn tile_transposed<S: Simd, const M: usize, const N: usize>(
 ) -> usize {
     // SAFETY: the caller vouches for the shapes; both lists are of one length.
     unsafe {
-        let c: [*mut f32; M] = std::array::from_fn(|i| c.add(i * n));
-        let mut sums: [[S::V; N]; M] =
-            std::array::from_fn(|i| std::array::from_fn(|j| s.load(c[i].add(j * LANES))));
+        let mut sums = [[s.splat(0.0); N]; M];
+        for i in 0..M {
+            for j in 0..N {
+                sums[i][j] = s.load(c.add(i * n + j * LANES));
+            }
+        }
         for (&row, &d_row) in rows.iter().zip(d_rows) {
             let (a, d) = (a.add(row as usize), d.add(d_row as usize));
-            let d: [S::V; N] = std::array::from_fn(|j| s.load(d.add(j * LANES)));
-            for (i, sums) in sums.iter_mut().enumerate() {
+            let mut right = [s.splat(0.0); N];
+            for j in 0..N {
+                right[j] = s.load(d.add(j * LANES));
+            }
+            for i in 0..M {
                 let x = s.splat(*a.add(i));
                 for j in 0..N {
-                    sums[j] = s.mul_add(x, d[j], sums[j]);
+                    sums[i][j] = s.mul_add(x, right[j], sums[i][j]);
                 }
             }
         }
-        for (c, sums) in c.iter().zip(sums) {
-            for (j, sum) in sums.into_iter().enumerate() {
-                s.store(c.add(j * LANES), sum);
+        for i in 0..M {
+            for j in 0..N {
+                s.store(c.add(i * n + j * LANES), sums[i][j]);
             }
         }
     }

@@ -83,15 +83,21 @@ impl Loss {
         let output = vectors_mut(output);
         match self {
             Loss::Quadratic => {
-                output.iter_mut().for_each(|z| s.put(z, s.min(s.max(s.get(z), zero), one)));
+                for z in output {
+                    s.put(z, s.min(s.max(s.get(z), zero), one));
+                }
             }
             Loss::SigmoidCrossEntropy => {
-                output.iter_mut().for_each(|z| s.put(z, sigmoid(s, s.get(z))));
+                for z in output {
+                    s.put(z, sigmoid(s, s.get(z)));
+                }
             }
             Loss::SoftmaxCrossEntropy => {
                 let (_, sum) = softmax_terms(s, output, classes);
                 let sum = s.splat(sum);
-                output.iter_mut().for_each(|e| s.put(e, s.div(s.get(e), sum)));
+                for e in output {
+                    s.put(e, s.div(s.get(e), sum));
+                }
             }
         }
     }
@@ -169,7 +175,9 @@ impl Objective {
                     target = s.mul_add(self.target(s, label, n * LANES, classes), s.get(z), target);
                 }
                 let target = s.sum(target);
-                d_output.iter_mut().zip(output).for_each(|(d, z)| s.put(d, s.get(z)));
+                for (d, z) in d_output.iter_mut().zip(output) {
+                    s.put(d, s.get(z));
+                }
                 let (max, sum) = softmax_terms(s, d_output, classes);
                 loss = sum.ln() - (target - max);
                 let factor = s.div(scale, s.splat(sum));

@@ -197,7 +197,7 @@ impl Network {
     }
 
     /// Whether the network is made of dense layers and activations only.
-    pub(crate) fn is_dense(&self) -> bool {
+    pub fn is_dense(&self) -> bool {
         self.layers.iter().all(|l| matches!(l, Layer::Dense { .. } | Layer::Activation(_)))
     }
 

@@ -55,10 +55,14 @@ impl BatchNorm {
         let (mean, variance) = halves_mut(statistics);
         for (from, _, len) in self.stretches(samples) {
             for pixel in vectors(&input[from..][..len]).chunks_exact(mean.len()) {
-                mean.iter_mut().zip(pixel).for_each(|(m, x)| s.put(m, s.add(s.get(m), s.get(x))));
+                for (m, x) in mean.iter_mut().zip(pixel) {
+                    s.put(m, s.add(s.get(m), s.get(x)));
+                }
             }
         }
-        mean.iter_mut().for_each(|m| s.put(m, s.mul(share, s.get(m))));
+        for m in mean.iter_mut() {
+            s.put(m, s.mul(share, s.get(m)));
+        }
         for (from, _, len) in self.stretches(samples) {
             for pixel in vectors(&input[from..][..len]).chunks_exact(mean.len()) {
                 for ((v, m), x) in variance.iter_mut().zip(&*mean).zip(pixel) {
@@ -67,7 +71,9 @@ impl BatchNorm {
                 }
             }
         }
-        variance.iter_mut().for_each(|v| s.put(v, s.mul(share, s.get(v))));
+        for v in variance {
+            s.put(v, s.mul(share, s.get(v)));
+        }
     }
 
     /// `output = (input - mean) / sqrt(variance + 1e-5) * scale + shift`, channel by channel.

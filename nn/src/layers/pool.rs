@@ -21,24 +21,19 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// Calls `work(output, inputs)` for every pixel of every sample: where its values begin, and
-    /// where those of its window's top left pixel do.
-    #[inline(always)]
-    fn each(&self, samples: usize, mut work: impl FnMut(usize, usize)) {
+    /// For every pixel of every sample: where its values begin, and where those of its window's top
+    /// left pixel do.
+    fn windows(self, samples: usize) -> impl Iterator<Item = (usize, usize)> {
         let Shape { height, width, .. } = self.output.shape;
-        for b in 0..samples {
-            let (to, from) = (b * self.output.sample(), b * self.input.sample());
-            for y in 0..height {
-                for x in 0..width {
-                    let corner = self.input.at(y * self.window.0, x * self.window.1);
-                    work(to + self.output.at(y, x), from + corner);
-                }
-            }
-        }
+        (0..samples * height * width).map(move |i| {
+            let (b, y, x) = (i / (height * width), i / width % height, i % width);
+            let from = self.input.at(y * self.window.0, x * self.window.1);
+            (b * self.output.sample() + self.output.at(y, x), b * self.input.sample() + from)
+        })
     }
 
-    #[inline(always)]
-    fn pixels(&self) -> impl Iterator<Item = usize> + Clone + use<> {
+    /// Each pixel of a window, from its beginning.
+    fn pixels(self) -> impl Iterator<Item = usize> {
         let (row, pitch, (height, width)) = (self.input.row(), self.input.pitch, self.window);
         (0..height).flat_map(move |y| (0..width).map(move |x| y * row + x * pitch))
     }
@@ -47,19 +42,24 @@ impl Pool {
     #[inline(always)]
     pub fn forward<S: Simd>(&self, s: S, samples: usize, input: &[f32], output: &mut [f32]) {
         let share = s.splat(1.0 / (self.window.0 * self.window.1) as f32);
-        self.each(samples, |to, from| {
+        for (to, from) in self.windows(samples) {
             for lane in (0..self.output.pitch).step_by(LANES) {
-                let values = self.pixels().map(|at| s.get(lanes(input, from + at + lane)));
+                let mut max = s.splat(f32::MIN);
+                let mut sum = s.splat(0.0);
+                for at in self.pixels() {
+                    let value = s.get(lanes(input, from + at + lane));
+                    match self.kind {
+                        Kind::Max => max = s.max(value, max),
+                        Kind::Average => sum = s.add(sum, value),
+                    }
+                }
                 let out = match self.kind {
-                    Kind::Max => values.reduce(|a, b| s.max(a, b)).expect("a window has a pixel"),
-                    Kind::Average => s.mul(
-                        share,
-                        values.reduce(|a, b| s.add(a, b)).expect("a window has a pixel"),
-                    ),
+                    Kind::Max => max,
+                    Kind::Average => s.mul(share, sum),
                 };
                 s.put(lanes_mut(output, to + lane), out);
             }
-        });
+        }
     }
 
     /// `d_input`: the derivative of the largest goes to the first value that is as large, that of
@@ -75,17 +75,14 @@ impl Pool {
     ) {
         d_input[..samples * self.input.sample()].fill(0.0);
         let (zero, share) = (s.splat(0.0), s.splat(1.0 / (self.window.0 * self.window.1) as f32));
-        self.each(samples, |to, from| {
+        for (to, from) in self.windows(samples) {
             for lane in (0..self.output.pitch).step_by(LANES) {
                 let mut left = s.get(lanes(d_output, to + lane));
-                if self.kind == Kind::Average {
-                    left = s.mul(share, left);
-                }
-                let max = s.get(lanes(output, to + lane));
+                let (each, max) = (s.mul(share, left), s.get(lanes(output, to + lane)));
                 for at in self.pixels() {
                     let at = from + at + lane;
                     let part = match self.kind {
-                        Kind::Average => left,
+                        Kind::Average => each,
                         Kind::Max => {
                             let below = s.sub(max, s.get(lanes(input, at)));
                             let part = s.where_positive(below, zero, left);
@@ -96,7 +93,7 @@ impl Pool {
                     s.put(lanes_mut(d_input, at), part);
                 }
             }
-        });
+        }
     }
 }
 
