@@ -130,7 +130,7 @@ pub enum Source {
 /// A network with its parameters and all that is needed to use it.
 #[derive(Clone)]
 pub struct Model {
-    /// 784 values in, 10 out.
+    /// 784 values in, 10 out, or 11 if it can say "this is no digit".
     pub network: Network,
     /// The weights and biases.
     pub params: Params,
@@ -272,7 +272,8 @@ impl Model {
     }
 
     /// The probability of each digit for each of `images` (784 pixels each, 0 = paper,
-    /// 255 = ink), on all threads of the current rayon pool.
+    /// 255 = ink), on all threads of the current rayon pool. Where the network can say "no digit",
+    /// that is what is missing to 1.
     ///
     /// # Panics
     /// If `images` are not whole images.
@@ -288,7 +289,9 @@ impl Model {
             let inputs = Inputs::Sparse(&inputs);
             let outputs =
                 self.network.probabilities(&self.params, self.loss, inputs, &rows, &mut workspace);
-            for (to, from) in all.iter_mut().zip(outputs.chunks_exact(padded(10))) {
+            for (to, from) in
+                all.iter_mut().zip(outputs.chunks_exact(padded(self.network.outputs())))
+            {
                 to.copy_from_slice(&from[..10]);
             }
         });
@@ -468,7 +471,7 @@ mod tests {
             ("format_version\\\":1", "format_version\\\":2", "format version 2"),
             ("tanh", "sine", "no layer 'sine'"),
             ("dense 2", "dense 3", "and not F32 [784, 3]"),
-            ("dense 10", "dense 11", "10 outputs"),
+            ("dense 10", "dense 12", "10 outputs"),
             ("\"0.bias\"", "\"0.bios\"", "tensor '0.bios' does not belong"),
             ("softmax_cross_entropy", "hinge", "no loss 'hinge'"),
             ("grey", "binary above 255", "no pixels 'binary above 255'"),

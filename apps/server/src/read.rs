@@ -175,14 +175,12 @@ fn answer(
     bytes: &[u8],
 ) -> Result<ReadAnswer, ApiError> {
     let picture = vision::decode(bytes, &limits()).map_err(no_picture)?;
-    let layout =
-        if parameters.single { vision::single(&picture) } else { vision::segment(&picture) };
-    let reading = match parameters.min_confidence {
-        None => recognizer.read_layout(&layout),
+    let (layout, reading) = match parameters.min_confidence {
+        None => recognizer.explain(&picture, parameters.single),
         Some(share) => {
             let mut recognizer = Recognizer::clone(recognizer);
             recognizer.min_confidence = share;
-            recognizer.read_layout(&layout)
+            recognizer.explain(&picture, parameters.single)
         }
     };
     Ok(ReadAnswer {
