@@ -189,9 +189,9 @@ fn sha256(parts: &[&[u8]]) -> String {
 impl Model {
     /// The network that is built into this library.
     ///
-    /// Trained on MNIST; its card is `models/README.md`.
+    /// Trained on photographs of digits and of what is none; its card is `models/README.md`.
     pub fn bundled() -> Self {
-        Self::from_bytes(include_bytes!("../../models/dense.safetensors"), "(built in)")
+        Self::from_bytes(include_bytes!("../../models/reader.safetensors"), "(built in)")
             .expect("a test reads the built-in model")
     }
 
@@ -488,7 +488,7 @@ mod tests {
     #[test]
     fn the_built_in_model_is_sound() {
         let model = Model::bundled();
-        assert_eq!(model.network.outputs(), 10);
+        assert_eq!(model.network.outputs(), 11);
         assert_eq!(model.training.source, Source::Mnist);
     }
 }

@@ -11,7 +11,7 @@ use crate::model::Pixels;
 use crate::scene::{NONE, SceneMix};
 
 /// The recipes that come with Decipher, by name.
-pub const RECIPES: [(&str, &str); 8] = [
+pub const RECIPES: [(&str, &str); 9] = [
     ("tutorial", include_str!("../../recipes/tutorial.toml")),
     ("tutorial-97", include_str!("../../recipes/tutorial-97.toml")),
     ("book-1", include_str!("../../recipes/book-1.toml")),
@@ -20,6 +20,7 @@ pub const RECIPES: [(&str, &str); 8] = [
     ("dense", include_str!("../../recipes/dense.toml")),
     ("lenet-5", include_str!("../../recipes/lenet-5.toml")),
     ("pytorch-example", include_str!("../../recipes/pytorch-example.toml")),
+    ("reader", include_str!("../../recipes/reader.toml")),
 ];
 
 /// How a network is made. Checked: a recipe that could be read can be trained.

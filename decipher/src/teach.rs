@@ -171,7 +171,7 @@ mod tests {
         assert_eq!((mine.count, lesson.learned_from, others.count), (60, 180, 750));
         assert!(mine.after > mine.before + 0.1, "{mine:?}");
         assert!(others.after > others.before - 0.01, "{others:?}");
-        assert_eq!(lesson.model.training.recipe, "dense, taught");
+        assert_eq!(lesson.model.training.recipe, "reader, taught");
         let bytes = lesson.model.to_bytes();
         assert!(Model::from_bytes(&bytes, "it").is_ok());
     }

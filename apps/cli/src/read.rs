@@ -78,7 +78,8 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("--debug-dir {}", directory.display()))?;
     }
-    let one = arguments.list.is_none() && matches!(&arguments.pictures[..], [one] if !one.is_dir());
+    let one =
+        arguments.list.is_none() && matches!(&arguments.pictures[..], [one] if inputs::is_one(one));
     anyhow::ensure!(one || arguments.annotate.is_none(), "--annotate draws on one picture only");
     let mut results = match &arguments.resume {
         Some(path) => Results::resumed(path, arguments.format)?,

@@ -54,7 +54,7 @@ fn cutting(ink: &GrayImage, glyph: &Glyph, slant: f32) -> Option<Cutting> {
     }
     let first = profile.iter().position(|&n| n > 0)?;
     let last = profile.iter().rposition(|&n| n > 0)? + 1;
-    let cuts = valleys(&profile[first..last], bounds.height);
+    let cuts = valleys(&profile[first..last], bounds.height, 4 * stroke_width(&glyph.pieces));
     if cuts.is_empty() {
         return None;
     }
@@ -82,9 +82,17 @@ fn cutting(ink: &GrayImage, glyph: &Glyph, slant: f32) -> Option<Cutting> {
     Some(Cutting { places: places.len(), parts })
 }
 
-/// Columns with little ink, compared with those around them; the thinnest [`MOST_CUTS`], from the
-/// left.
-fn valleys(profile: &[usize], height: usize) -> Vec<usize> {
+/// The usual width of the strokes, measured across: digits are upright more than they lie.
+fn stroke_width(pieces: &[Component]) -> usize {
+    let runs = pieces.iter().flat_map(|piece| &piece.runs);
+    let mut widths: Vec<usize> = runs.map(|run| run.end - run.start).collect();
+    let middle = widths.len() / 2;
+    if widths.is_empty() { 0 } else { *widths.select_nth_unstable(middle).1 }
+}
+
+/// Columns with little ink, compared with those around them, and at most `most`: digits touch at
+/// a place, not all along. The thinnest [`MOST_CUTS`], from the left.
+fn valleys(profile: &[usize], height: usize, most: usize) -> Vec<usize> {
     let least = (height / 6).max(2);
     let mut found: Vec<(usize, usize)> = Vec::new();
     let mut x = least;
@@ -104,7 +112,7 @@ fn valleys(profile: &[usize], height: usize) -> Vec<usize> {
             found.push((profile[x - 1].min(profile[x]), x));
         }
     }
-    found.retain(|&(n, _)| n * 3 <= height * 2);
+    found.retain(|&(n, _)| n <= most);
     found.sort_unstable();
     let mut cuts: Vec<usize> = Vec::new();
     for (_, x) in found {

@@ -37,12 +37,19 @@ pub fn pictures<'a>(
     }))))
 }
 
+/// Whether the name is that of one picture, not of a folder or a pattern.
+pub fn is_one(path: &Path) -> bool {
+    path.is_file() || !(path.is_dir() || path.to_string_lossy().contains(PATTERN))
+}
+
+const PATTERN: [char; 3] = ['*', '?', '['];
+
 fn expand(path: PathBuf) -> Box<dyn Iterator<Item = Result<PathBuf>>> {
     if path.is_dir() {
         return Box::new(Walk { folders: vec![path], files: vec![].into_iter() });
     }
     let text = path.to_string_lossy();
-    if path.exists() || !text.contains(['*', '?', '[']) {
+    if path.exists() || !text.contains(PATTERN) {
         return Box::new(std::iter::once(Ok(path)));
     }
     match glob::glob(&text) {
