@@ -34,7 +34,7 @@ export class ReadView {
     this.asked = 0;
     /** @type {AbortController | null} */
     this.pending = null;
-    this.pad = new Pad({ width: 960, height: 600, pen: 22, label: "Sheet to draw digits on. With the keyboard: arrow keys move the pen, space puts it down or lifts it, Backspace undoes.", changed: () => this.drawn() });
+    this.pad = new Pad({ width: 960, height: 600, label: "Sheet to draw digits on. With the keyboard: arrow keys move the pen, space puts it down or lifts it, Backspace undoes.", changed: () => this.drawn() });
     this.build();
   }
 

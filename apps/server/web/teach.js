@@ -16,7 +16,7 @@ export class TeachView {
     /** @type {number | null} */
     this.id = null;
     this.decided = false;
-    this.pad = new Pad({ width: 400, height: 400, pen: 22, label: "Sheet for one digit", changed: () => {} });
+    this.pad = new Pad({ width: 400, height: 400, square: true, label: "Sheet for one digit", changed: () => {} });
     this.tiles = h("div", { class: "tiles" });
     this.summary = h("p", { class: "soft small" });
     this.ask = h("h2", null);
