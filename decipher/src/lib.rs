@@ -8,6 +8,7 @@
 pub mod augment;
 pub mod data;
 pub mod distort;
+pub mod draw;
 pub mod image;
 pub mod inside;
 pub mod metrics;
@@ -15,6 +16,7 @@ pub mod model;
 pub mod recipe;
 pub mod recognizer;
 pub mod report;
+pub mod scene;
 pub mod svg;
 pub mod teach;
 pub mod train;

@@ -410,7 +410,7 @@ impl Task for Gradient<'_> {
                 }
                 Layer::Activation(f) => {
                     let d_input = d_before.last_mut().expect("the first layer is dense");
-                    f.backward(&workspace.values[l][..n], d_output, &mut d_input[..n]);
+                    f.backward(s, &workspace.values[l][..n], d_output, &mut d_input[..n]);
                 }
             }
         }
