@@ -5,7 +5,8 @@ pub(super) fn is_whole(bytes: &[u8]) -> bool {
     let mut at = 2; // behind the start of the picture
     loop {
         // A marker is 0xff and a byte; in between there may be more 0xff.
-        let Some(marker) = bytes.get(at..).and_then(|rest| rest.iter().find(|b| **b != 0xff)) else {
+        let Some(marker) = bytes.get(at..).and_then(|rest| rest.iter().find(|b| **b != 0xff))
+        else {
             return false;
         };
         match (bytes[at], *marker) {

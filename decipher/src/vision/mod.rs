@@ -20,6 +20,7 @@ mod components;
 mod decode;
 mod ink;
 mod join;
+mod jpeg;
 mod lines;
 mod mask;
 mod normalize;

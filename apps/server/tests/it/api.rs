@@ -1,9 +1,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use decipher::data::sample as digits;
+use decipher::image::GrayImage;
 use decipher::recognizer::Recognizer;
 use decipher::report::Report;
-use decipher::vision::{Limits, decode};
+use decipher::vision::{Limits, decode, encode_png};
 use serde_json::{Value, json};
 
 use crate::client::{Client, sample};
@@ -55,8 +56,9 @@ async fn what_the_network_saw_comes_with_the_answer() {
         assert_eq!(STANDARD.decode(glyph["pixels"].as_str().unwrap()).unwrap().len(), 784);
     }
     let stages = answer["stages"].as_array().unwrap();
-    assert_eq!(stages.len(), 6);
-    let picture = stages[2]["picture"].as_str().unwrap();
+    let mask =
+        stages.iter().find(|stage| stage["name"].as_str().unwrap().ends_with("mask")).unwrap();
+    let picture = mask["picture"].as_str().unwrap();
     let png = STANDARD.decode(picture.strip_prefix("data:image/png;base64,").unwrap()).unwrap();
     assert!(decode(&png, &Limits::default()).unwrap().pixels().contains(&0));
     let all =
@@ -67,15 +69,8 @@ async fn what_the_network_saw_comes_with_the_answer() {
 #[tokio::test]
 async fn every_refusal_has_one_shape_and_says_what_to_do() {
     let client = Client::new(|config| config.max_body = 100_000);
-    // A PNG of 60,000 x 60,000 pixels, as its header says.
-    let mut bomb = vec![0x89, b'P', b'N', b'G', 13, 10, 26, 10, 0, 0, 0, 13];
-    bomb.extend(b"IHDR\0\0\xea\x60\0\0\xea\x60\x08\0\0\0\0");
-    let sum = bomb[12..].iter().fold(!0u32, |sum, byte| {
-        (0..8).fold(sum ^ u32::from(*byte), |s, _| {
-            (s >> 1) ^ (0xedb8_8320 & 0u32.wrapping_sub(s & 1))
-        })
-    });
-    bomb.extend((!sum).to_be_bytes());
+    // A few bytes that unpack to more than is taken.
+    let bomb = encode_png(&GrayImage::filled(20_001, 20, 255));
     let cut = sample("number.jpg")[..3_000].to_vec();
     let json = [("content-type", "application/json")];
     let cases: Vec<(&str, &str, &[(&str, &str)], Vec<u8>, u16, &str)> = vec![

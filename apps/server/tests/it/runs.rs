@@ -72,7 +72,12 @@ async fn own_recipes_are_trained_and_wrong_ones_explained() {
     let vast = recipe.replace("dense 32", "dense 65536").replace("batch = 1", "batch = 4096");
     assert!(start(vast).await.json()["error"].as_str().unwrap().contains("memory"));
 
-    let diverges = recipe.replace("0.015", "900.0").replace("6e-4", "0.0");
+    let line = |line: &str| match line.split(' ').next() {
+        Some("learning_rate") => "learning_rate = 900.0\n".to_owned(),
+        Some("weight_decay") => String::new(),
+        _ => format!("{line}\n"),
+    };
+    let diverges: String = recipe.lines().map(line).collect();
     let run = start(diverges).await.json();
     let failed = wait(&client, run["id"].as_u64().unwrap(), is("failed")).await;
     assert!(failed["error"].as_str().unwrap().contains("smaller learning rate"), "{failed}");
