@@ -133,7 +133,7 @@ pub struct ModelSummary {
     pub parameters: usize,
     /// What its training made small.
     pub loss: &'static str,
-    /// How pixels become inputs: `binary` or `grey`.
+    /// How pixels become inputs, as recipes have it: `grey`, `binary above 79`.
     pub pixels: String,
     /// The recipe it was trained by.
     pub recipe: String,
@@ -183,7 +183,7 @@ impl ModelSummary {
             layers: model.network.layers().iter().enumerate().map(layer).collect(),
             parameters: model.network.parameter_count(),
             loss: model.loss.name(),
-            pixels: format!("{:?}", model.pixels).to_lowercase(),
+            pixels: model.pixels.to_string(),
             recipe: model.training.recipe.clone(),
             epochs: model.training.epochs,
             train_count: model.training.train_count,
