@@ -91,7 +91,7 @@ export class TeachView {
       const run = await ask("/v1/teach", { json: { model: models.name, digits: { version: 1, digits: mine.digits } } });
       this.id = run.id;
       this.decided = false;
-      news.put(run);
+      news.add(run);
     } finally {
       this.go.disabled = mine.digits.length === 0;
     }
