@@ -104,7 +104,7 @@ export class TeachView {
       return;
     }
     if (run.status === "running") {
-      this.result.replaceChildren(h("p", null, `Learning from ${run.train_count} of your digits …`), h("div", { class: "progress" }, h("i", { style: { width: percent(run.done) } })));
+      this.result.replaceChildren(h("p", null, `Learning from ${run.train_count} of your digits …`), h("div", { class: "progress" }, h("i", { style: { width: `${100 * run.done}%` } })));
       return;
     }
     if (!run.lesson) {

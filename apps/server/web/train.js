@@ -161,7 +161,7 @@ class RunCard {
     const over = !["running", "paused"].includes(run.status);
     this.status.textContent = run.status;
     this.status.className = `status ${run.status}`;
-    this.bar.style.width = percent(run.done);
+    this.bar.style.width = `${100 * run.done}%`;
     this.pause.textContent = run.status === "paused" ? "Go on" : "Pause";
     this.pause.hidden = this.step.hidden = this.stop.hidden = this.steering.hidden = over;
     this.error.hidden = !run.error;

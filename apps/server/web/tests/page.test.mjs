@@ -164,6 +164,9 @@ for (const [size, viewport] of Object.entries(sizes)) {
       await second.getByRole("button", { name: "One epoch" }).click();
       await page.waitForFunction((n) => document.querySelectorAll("svg.chart")[1]?.querySelectorAll("circle").length === n, before + 1);
       await second.locator(".weights canvas").first().waitFor();
+      // One of three epochs is done, and the bar shows that.
+      const [all, done] = await second.locator(".progress").evaluate((bar) => [bar.clientWidth, bar.firstElementChild.offsetWidth]);
+      assert.ok(done > 0.2 * all && done < 0.5 * all, `${done} of ${all}`);
       await shoot("train");
       await second.getByRole("button", { name: "Stop" }).click();
       await second.locator(".status", { hasText: "stopped" }).waitFor();
