@@ -101,11 +101,10 @@ def online(task):
     return once
 
 
-def _epoch(task, make, batch, rate, momentum=0.9, bf16=False, channels_last=False, **data):
+def _epoch(task, make, batch, rate, momentum=0.9, bf16=False, order_of=None, **data):
     torch.set_num_threads(task.threads)
     (images, labels), test = load(task, "train", **data), load(task, "t10k", **data)
-    seed = seeds()
-    order_of = {"memory_format": torch.channels_last} if channels_last else {}
+    seed, order_of = seeds(), order_of or {}
 
     def once():
         next(seed)
@@ -128,20 +127,23 @@ def batches(task):
     return _epoch(task, mlp, 128, 0.3, 0.0, grey=False, planes=False)
 
 
+CHANNELS_LAST = {"memory_format": torch.channels_last}  # a tenth faster here than the default
+
+
 def lenet_epoch(task):
-    return _epoch(task, lenet, 256, 0.05)
+    return _epoch(task, lenet, 256, 0.05, order_of=CHANNELS_LAST)
 
 
 def lenet_epoch_bf16(task):
-    return _epoch(task, lenet, 256, 0.05, bf16=True)
+    return _epoch(task, lenet, 256, 0.05, order_of=CHANNELS_LAST, bf16=True)
 
 
 def example_epoch(task):
-    return _epoch(task, example, 64, 0.02)
+    return _epoch(task, example, 64, 0.02, order_of=CHANNELS_LAST)
 
 
 def example_epoch_bf16(task):
-    return _epoch(task, example, 64, 0.02, bf16=True)
+    return _epoch(task, example, 64, 0.02, order_of=CHANNELS_LAST, bf16=True)
 
 
 AT_LEAST = 0.3  # seconds, as Decipher's side: short enough for turns, long enough for the clock
@@ -163,13 +165,11 @@ def timed(batches, look_at):
     return once
 
 
-def _infer(task, make, channels_last=False, **data):
+def _infer(task, make, order_of=None, **data):
     torch.set_num_threads(task.threads)
-    order_of = {"memory_format": torch.channels_last} if channels_last else {}
+    order_of = order_of or {}
     net = make().to(**order_of).eval()
-    images = load(task, "t10k", **data)[0]
-    if channels_last:
-        images = images.to(**order_of)
+    images = load(task, "t10k", **data)[0].to(**order_of)
 
     def look_at(batch):
         with torch.inference_mode():
