@@ -7,12 +7,18 @@
 
 pub mod augment;
 pub mod data;
+pub mod distort;
+pub mod draw;
 pub mod image;
+pub mod inside;
 pub mod metrics;
 pub mod model;
 pub mod recipe;
 pub mod recognizer;
+pub mod report;
+pub mod scene;
 pub mod svg;
+pub mod teach;
 pub mod train;
 pub mod vision;
 

@@ -6,6 +6,7 @@
 //! safetensors can read the weights; this module reads only what it can check entirely.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -29,13 +30,50 @@ const NO_CHECKSUM: &str = "00000000000000000000000000000000000000000000000000000
 const CHUNK: usize = 64;
 
 /// How a pixel (0 = paper, 255 = ink) becomes an input of the network.
+///
+/// As text (in recipes and model files): `binary`, `binary above 79`, `grey`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "String", into = "String")]
 pub enum Pixels {
-    /// 1 where there is any ink, else 0.
-    Binary,
+    /// 1 where there is more ink than this, else 0.
+    Binary {
+        /// 0 to 254; `binary` alone means 0: any ink at all.
+        above: u8,
+    },
     /// The share of ink, 0 to 1.
     Grey,
+}
+
+impl fmt::Display for Pixels {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Pixels::Binary { above: 0 } => f.write_str("binary"),
+            Pixels::Binary { above } => write!(f, "binary above {above}"),
+            Pixels::Grey => f.write_str("grey"),
+        }
+    }
+}
+
+impl From<Pixels> for String {
+    fn from(pixels: Pixels) -> String {
+        pixels.to_string()
+    }
+}
+
+impl TryFrom<String> for Pixels {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let above = text.strip_prefix("binary above ").and_then(|n| n.parse().ok());
+        match (text.as_str(), above) {
+            ("binary", _) => Ok(Pixels::Binary { above: 0 }),
+            ("grey", _) => Ok(Pixels::Grey),
+            (_, Some(above)) if above < u8::MAX => Ok(Pixels::Binary { above }),
+            _ => Err(format!(
+                "no pixels '{text}'; there are 'grey', 'binary', 'binary above N' with N from 0 to 254"
+            )),
+        }
+    }
 }
 
 impl Pixels {
@@ -43,7 +81,7 @@ impl Pixels {
     #[inline]
     pub fn value(self, pixel: u8) -> f32 {
         match self {
-            Pixels::Binary => f32::from(u8::from(pixel > 0)),
+            Pixels::Binary { above } => f32::from(u8::from(pixel > above)),
             Pixels::Grey => f32::from(pixel) * (1.0 / 255.0),
         }
     }
@@ -433,6 +471,7 @@ mod tests {
             ("dense 10", "dense 11", "10 outputs"),
             ("\"0.bias\"", "\"0.bios\"", "tensor '0.bios' does not belong"),
             ("softmax_cross_entropy", "hinge", "no loss 'hinge'"),
+            ("grey", "binary above 255", "no pixels 'binary above 255'"),
             ("\\\"seed\\\"", "\\\"seeds\\\"", "seeds"),
         ] {
             let error = error(&forged(from, to));

@@ -4,11 +4,14 @@ use crate::data::Dataset;
 use crate::image::{GrayImage, Rect};
 use crate::metrics::best;
 use crate::model::Model;
-use crate::vision::{self, Layout};
+use crate::vision::{self, Layout, Rules};
 
 /// Below this confidence, what was found is not called a digit. A middle value, not yet chosen by
 /// measurement.
 pub const MIN_CONFIDENCE: f32 = 0.5;
+
+/// Largest side, in pixels, of a picture that may be a crop of one digit in several pieces.
+const SMALL: usize = 64;
 
 /// Reads digits in pictures, with one model.
 ///
@@ -61,6 +64,8 @@ pub struct Digit {
     pub bounds: Rect,
     /// Whether a new number begins here, a gap after the one before.
     pub gap_before: bool,
+    /// What the network saw: 28 x 28 pixels, 0 = paper, 255 = ink.
+    pub pixels: [u8; Dataset::PIXELS],
 }
 
 /// Something that is perhaps a digit.
@@ -70,6 +75,8 @@ pub struct Unsure {
     pub bounds: Rect,
     /// The two most probable digits with their probabilities, 0 to 1.
     pub candidates: [(u8, f32); 2],
+    /// What the network saw: 28 x 28 pixels, 0 = paper, 255 = ink.
+    pub pixels: [u8; Dataset::PIXELS],
 }
 
 impl Recognizer {
@@ -90,12 +97,40 @@ impl Recognizer {
 
     /// Reads all digits of a picture: one, a number or a page.
     pub fn read(&self, picture: &GrayImage) -> Reading {
-        self.read_layout(&vision::segment(picture))
+        let reading = self.better(picture, vision::segment_on);
+        let small = picture.width().max(picture.height()) <= SMALL;
+        if !small || reading.digits().count() + reading.unsure.len() == 1 {
+            return reading;
+        }
+        // A small picture is a crop of one digit more often than a tiny number.
+        let single = self.read_single(picture);
+        let sure = |reading: &Reading| reading.digits().map(|d| d.confidence).fold(1.0, f32::min);
+        let alone = single.digits().next().is_some();
+        if alone && (reading.lines.is_empty() || sure(&single) > sure(&reading)) {
+            single
+        } else {
+            reading
+        }
     }
 
     /// Reads a picture that shows just one digit, however many pieces its ink is in.
     pub fn read_single(&self, picture: &GrayImage) -> Reading {
-        self.read_layout(&vision::single(picture))
+        self.better(picture, vision::single_on)
+    }
+
+    /// The better of two readings: with the paper's lines erased, and with all ink.
+    fn better(&self, picture: &GrayImage, find: fn(&GrayImage, Rules) -> Layout) -> Reading {
+        let erased = find(picture, Rules::Erased);
+        let reading = self.read_layout(&erased);
+        if erased.stages.rules.is_empty() {
+            return reading;
+        }
+        let kept = self.read_layout(&find(picture, Rules::Kept));
+        let sense = |reading: &Reading| {
+            let sure: f32 = reading.digits().map(|d| d.confidence).sum();
+            sure - 0.5 * reading.unsure.len() as f32
+        };
+        if sense(&kept) > sense(&reading) { kept } else { reading }
     }
 
     /// Reads what [`vision::segment`] or [`vision::single`] found.
@@ -114,11 +149,13 @@ impl Recognizer {
                 let (digit, confidence) = best(&probabilities);
                 if confidence < self.min_confidence {
                     let candidates = candidates(&probabilities);
-                    reading.unsure.push(Unsure { bounds: glyph.bounds, candidates });
+                    let (bounds, pixels) = (glyph.bounds, glyph.pixels);
+                    reading.unsure.push(Unsure { bounds, candidates, pixels });
                     continue;
                 }
                 let gap_before = std::mem::take(&mut gap_before) && !digits.is_empty();
-                digits.push(Digit { digit, confidence, bounds: glyph.bounds, gap_before });
+                let (bounds, pixels) = (glyph.bounds, glyph.pixels);
+                digits.push(Digit { digit, confidence, bounds, gap_before, pixels });
             }
             if !digits.is_empty() {
                 reading.lines.push(TextLine { bounds: line.bounds, digits });
@@ -150,6 +187,11 @@ impl TextLine {
 }
 
 impl Reading {
+    /// All digits in reading order.
+    pub fn digits(&self) -> impl Iterator<Item = &Digit> {
+        self.lines.iter().flat_map(|line| &line.digits)
+    }
+
     /// The digits in reading order: a space between numbers, `\n` between lines.
     pub fn text(&self) -> String {
         self.lines.iter().map(TextLine::text).collect::<Vec<_>>().join("\n")

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use decipher_nn::{BatchTrainer, Inputs, Online, Rng, Sgd, SparseMatrix};
+use decipher_nn::{BatchTrainer, Inputs, Online, Params, Rng, Sgd, SparseMatrix};
 use rayon::prelude::*;
 
 use crate::data::{Dataset, Mnist};
@@ -105,6 +105,14 @@ pub enum Event {
     Epoch(Epoch),
 }
 
+/// What the caller sees, and may change, at every [`Event`].
+pub struct Live<'a> {
+    /// The model as it is now.
+    pub model: &'a Model,
+    /// Multiplies the recipe's learning rate from here on; 1 at the start.
+    pub rate: &'a mut f32,
+}
+
 /// An epoch, when it is over.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Epoch {
@@ -157,9 +165,11 @@ pub enum TrainError {
     Threads(#[from] rayon::ThreadPoolBuildError),
 }
 
-/// Trains the recipe's network on `split`. `progress` hears of every epoch and of about ten steps
-/// inside it; if it returns [`ControlFlow::Break`], training ends there. The same recipe, digits
-/// and seed give the same bits.
+/// Hears of every epoch and of about ten steps inside it. Training waits for it, so that it may
+/// also pause; where it returns [`ControlFlow::Break`], training ends.
+pub type Progress<'a> = dyn FnMut(Event, Live) -> ControlFlow<()> + Send + 'a;
+
+/// Trains the recipe's network on `split`. The same recipe, digits and seed give the same bits.
 ///
 /// # Errors
 /// If the loss stops being a number, or there are no threads to be had.
@@ -167,10 +177,34 @@ pub fn train(
     recipe: &Recipe,
     split: &Split,
     options: Options,
-    progress: &mut (dyn FnMut(Event) -> ControlFlow<()> + Send),
+    progress: &mut Progress,
 ) -> Result<Trained, TrainError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build()?;
     pool.install(|| Run::new(recipe, split, options).all(progress))
+}
+
+/// Trains on from `params` instead of fresh ones; all else is as in [`train`].
+///
+/// # Panics
+/// If `params` are not of the recipe's network.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_from(
+    params: Params,
+    recipe: &Recipe,
+    split: &Split,
+    options: Options,
+    progress: &mut Progress,
+) -> Result<Trained, TrainError> {
+    let size = recipe.network.zeros().values().len();
+    assert!(params.values().len() == size, "parameters of another network");
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build()?;
+    pool.install(|| {
+        let mut run = Run::new(recipe, split, options);
+        run.model.params = params;
+        run.all(progress)
+    })
 }
 
 struct Run<'a> {
@@ -180,6 +214,8 @@ struct Run<'a> {
     epochs: u32,
     model: Model,
     learner: Learner,
+    /// What the caller makes of the learning rate.
+    rate: f32,
     clock: Duration,
 }
 
@@ -224,13 +260,10 @@ impl<'a> Run<'a> {
             },
         };
         let epochs = epochs.unwrap_or(training.epochs);
-        Self { recipe, split, seed, epochs, model, learner, clock: Duration::ZERO }
+        Self { recipe, split, seed, epochs, model, learner, rate: 1.0, clock: Duration::ZERO }
     }
 
-    fn all(
-        mut self,
-        progress: &mut dyn FnMut(Event) -> ControlFlow<()>,
-    ) -> Result<Trained, TrainError> {
+    fn all(mut self, progress: &mut Progress) -> Result<Trained, TrainError> {
         let mut epochs: Vec<Epoch> = Vec::new();
         let mut interrupted = false;
         for epoch in 0..self.epochs {
@@ -254,7 +287,8 @@ impl<'a> Run<'a> {
                 test_accuracy: test_every_epoch.then(|| self.accuracy(&self.split.test)),
                 train_seconds: self.clock.as_secs_f64(),
             });
-            interrupted = progress(Event::Epoch(epochs[epoch as usize])).is_break();
+            let live = Live { model: &self.model, rate: &mut self.rate };
+            interrupted = progress(Event::Epoch(epochs[epoch as usize]), live).is_break();
             if interrupted {
                 break;
             }
@@ -268,11 +302,7 @@ impl<'a> Run<'a> {
     }
 
     /// One epoch, or the part until `progress` broke it off; returns its mean loss.
-    fn epoch(
-        &mut self,
-        epoch: u32,
-        progress: &mut dyn FnMut(Event) -> ControlFlow<()>,
-    ) -> (f64, ControlFlow<()>) {
+    fn epoch(&mut self, epoch: u32, progress: &mut Progress) -> (f64, ControlFlow<()>) {
         let mut started = Instant::now();
         let count = self.split.train.len();
         let mut order: Vec<u32> = (0..count as u32).collect();
@@ -287,7 +317,8 @@ impl<'a> Run<'a> {
             self.clock += started.elapsed();
             let all = (f64::from(epoch) + done as f64 / count as f64) / f64::from(self.epochs);
             let loss = sum / done as f64;
-            if progress(Event::Progress { epoch: epoch + 1, done: all, loss }).is_break() {
+            let live = Live { model: &self.model, rate: &mut self.rate };
+            if progress(Event::Progress { epoch: epoch + 1, done: all, loss }, live).is_break() {
                 return (loss, ControlFlow::Break(()));
             }
             started = Instant::now();
@@ -297,12 +328,14 @@ impl<'a> Run<'a> {
 
     /// Learns from `rows`, before which `done` digits of the epoch have been learned from.
     fn steps(&mut self, epoch: u32, done: usize, rows: &[u32]) -> f64 {
-        let Self { recipe, split, seed, epochs, ref mut model, ref mut learner, .. } = *self;
+        let Self {
+            recipe, split, seed, epochs, rate: factor, ref mut model, ref mut learner, ..
+        } = *self;
         let training = &recipe.training;
         let count = split.train.len() as f64;
         let rate = |done: usize| {
             let done = (f64::from(epoch) + done as f64 / count) / f64::from(epochs);
-            training.learning_rate * training.schedule.factor(done)
+            factor * training.learning_rate * training.schedule.factor(done)
         };
         let Model { network, params, loss, pixels, .. } = model;
         let labels = split.train.labels();
@@ -354,7 +387,7 @@ mod tests {
         let split = Split::of_sample(&recipe.data);
         let mut events = 0;
         let options = Options { epochs: Some(2), seed: 1, threads };
-        train(&recipe, &split, options, &mut |_| {
+        train(&recipe, &split, options, &mut |_, _| {
             events += 1;
             if events > stop_after { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
@@ -385,10 +418,10 @@ mod tests {
 
     #[test]
     fn every_way_learns() {
-        let mended = RECIPES[1].1.replace("epochs = 12", "epochs = 3");
+        let mended = RECIPES[1].1.replace("epochs = 9", "epochs = 3");
         for batches in ["batch = 1"].into_iter().chain(BATCHES) {
-            let rate = if batches == "batch = 1" { "= 0.015" } else { "= 0.1" };
-            let recipe = mended.replace("batch = 1", batches).replace("= 0.015", rate);
+            let rate = if batches == "batch = 1" { "= 0.02" } else { "= 0.1" };
+            let recipe = mended.replace("batch = 1", batches).replace("= 0.02", rate);
             let trained = run(&recipe, 2, usize::MAX);
             let accuracy = trained.epochs[1].validation_accuracy;
             assert!(accuracy > 0.75, "{batches}: {accuracy}");
@@ -416,8 +449,40 @@ mod tests {
         let options = Options { epochs: None, seed: 1, threads: 1 };
         let split = Split::of_sample(&recipe.data);
         let error =
-            train(&recipe, &split, options, &mut |_| ControlFlow::Continue(())).err().unwrap();
+            train(&recipe, &split, options, &mut |_, _| ControlFlow::Continue(())).err().unwrap();
         assert!(matches!(error, TrainError::Diverged { epoch: 1, .. }), "{error}");
+    }
+
+    #[test]
+    fn the_rate_can_be_changed_and_the_model_looked_at_while_it_runs() {
+        let recipe = Recipe::parse("r", &small(RECIPES[1].1)).unwrap();
+        let split = Split::of_sample(&recipe.data);
+        let options = Options { epochs: Some(3), seed: 1, threads: 1 };
+        let mut seen: Vec<Vec<f32>> = Vec::new();
+        let trained = train(&recipe, &split, options, &mut |event, live| {
+            if let Event::Epoch(epoch) = event {
+                seen.push(live.model.params.values().to_vec());
+                *live.rate = if epoch.epoch == 1 { 0.0 } else { 1.0 };
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        // A rate of nothing changes nothing: only the first and the third epoch learned.
+        assert!(seen[0] == seen[1] && seen[1] != seen[2]);
+        assert!(seen[2] == trained.model.params.values());
+    }
+
+    #[test]
+    fn training_goes_on_from_what_was_learned() {
+        let recipe = Recipe::parse("r", &small(RECIPES[1].1)).unwrap();
+        let split = Split::of_sample(&recipe.data);
+        let options = Options { epochs: Some(1), seed: 1, threads: 1 };
+        let go_on = &mut |_: Event, _: Live| ControlFlow::Continue(());
+        let first = train(&recipe, &split, options, go_on).unwrap();
+        let params = first.model.params.clone();
+        let second = train_from(params, &recipe, &split, options, go_on).unwrap();
+        let (first, second) = (first.epochs[0], second.epochs[0]);
+        assert!(second.loss < 0.8 * first.loss, "{second:?} after {first:?}");
     }
 
     #[test]

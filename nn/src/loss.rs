@@ -1,7 +1,6 @@
 //! What training makes small. A loss takes the network's last values, `z`, and the right class.
 
-use crate::aligned::padded;
-use crate::kernel::{LANES, Simd, tree_sum};
+use crate::kernel::{LANES, Simd, vectors, vectors_mut};
 use crate::math::{exp, sigmoid};
 
 /// A loss, and with it the meaning of the network's outputs.
@@ -18,30 +17,43 @@ pub enum Loss {
     SoftmaxCrossEntropy,
 }
 
-type Chunk = [f32; LANES];
+/// One 1 between zeros: read from `LANES - 1 - i` on, it stands in lane `i`.
+static ONE: [f32; 2 * LANES - 1] = {
+    let mut one = [0.0; 2 * LANES - 1];
+    one[LANES - 1] = 1.0;
+    one
+};
+/// Ones, then zeros: read from `LANES - n` on, the first `n` lanes are 1.
+static ONES: [f32; 2 * LANES] = {
+    let mut ones = [0.0; 2 * LANES];
+    let mut i = 0;
+    while i < LANES {
+        ones[i] = 1.0;
+        i += 1;
+    }
+    ones
+};
 
-/// The 16 values from `first` on; what is beyond `len` is `fill`.
+/// The sixteen values from `first` on.
 #[inline(always)]
-fn chunk(values: &[f32], first: usize, len: usize, fill: f32) -> Chunk {
-    let all: &Chunk = values[first..first + LANES].try_into().expect("values are padded");
-    std::array::from_fn(|i| if first + i < len { all[i] } else { fill })
+fn lanes(values: &[f32], first: usize) -> &[f32; LANES] {
+    values[first..][..LANES].first_chunk().expect("there are sixteen")
 }
 
+/// 1 in the lane of `label`, where it is among those from `first` on.
 #[inline(always)]
-fn largest(values: &[f32], len: usize) -> f32 {
-    let mut max = [f32::NEG_INFINITY; LANES];
-    for first in (0..len).step_by(LANES) {
-        let z = chunk(values, first, len, f32::NEG_INFINITY);
-        max = std::array::from_fn(|i| if z[i] > max[i] { z[i] } else { max[i] });
+fn one_hot<S: Simd>(s: S, label: usize, first: usize) -> S::V {
+    if (first..first + LANES).contains(&label) {
+        s.get(lanes(&ONE, LANES - 1 - (label - first)))
+    } else {
+        s.splat(0.0)
     }
-    let mut width = LANES / 2;
-    while width > 0 {
-        for i in 0..width {
-            max[i] = if max[i + width] > max[i] { max[i + width] } else { max[i] };
-        }
-        width /= 2;
-    }
-    max[0]
+}
+
+/// 1 in the first `count` lanes, at most 16.
+#[inline(always)]
+fn first_lanes<S: Simd>(s: S, count: usize) -> S::V {
+    s.get(lanes(&ONES, LANES - count.min(LANES)))
 }
 
 impl Loss {
@@ -76,46 +88,46 @@ impl Loss {
         d_output: &mut [f32],
     ) -> f32 {
         let label = usize::from(label);
+        let scale = s.splat(scale);
+        let (zero, one) = (s.splat(0.0), s.splat(1.0));
         let mut loss = 0.0;
+        let (output, d_output) = (vectors(output), vectors_mut(d_output));
         match self {
             Loss::Quadratic => {
-                for first in (0..classes).step_by(LANES) {
-                    let mut d = chunk(output, first, classes, 0.0);
-                    if (first..first + LANES).contains(&label) {
-                        d[label - first] -= 1.0;
-                    }
-                    loss += 0.5 * tree_sum(d.map(|d| d * d));
-                    d_output[first..first + LANES].copy_from_slice(&d.map(|d| d * scale));
+                for (n, (d, z)) in d_output.iter_mut().zip(output).enumerate() {
+                    let present = first_lanes(s, classes - n * LANES);
+                    let z = s.mul(present, s.get(z));
+                    let error = s.sub(z, one_hot(s, label, n * LANES));
+                    loss += 0.5 * s.sum(s.mul(error, error));
+                    s.put(d, s.mul(scale, error));
                 }
             }
             Loss::SigmoidCrossEntropy => {
-                for first in (0..classes).step_by(LANES) {
-                    let z = chunk(output, first, classes, 0.0);
+                for (n, (d, z)) in d_output.iter_mut().zip(output).enumerate() {
+                    let present = first_lanes(s, classes - n * LANES);
+                    let z = s.mul(present, s.get(z));
+                    let target = one_hot(s, label, n * LANES);
                     // -ln(sigmoid(z)) = ln(1 + e^-z), so all logarithms become one of a product.
-                    let product = (0..LANES.min(classes - first))
-                        .map(|i| 1.0 + exp(s, -z[i].abs()))
-                        .product::<f32>();
-                    loss += product.ln() + tree_sum(z.map(|z| if z > 0.0 { z } else { 0.0 }));
-                    let mut d: Chunk = std::array::from_fn(|i| sigmoid(s, z[i]));
-                    if (first..first + LANES).contains(&label) {
-                        loss -= z[label - first];
-                        d[label - first] -= 1.0;
-                    }
-                    let d = std::array::from_fn::<_, LANES, _>(|i| {
-                        if first + i < classes { d[i] * scale } else { 0.0 }
-                    });
-                    d_output[first..first + LANES].copy_from_slice(&d);
+                    let size = s.max(z, s.sub(zero, z));
+                    let mut factors = [0.0; LANES];
+                    let e = exp(s, s.sub(zero, size));
+                    s.put(&mut factors, s.mul_add(present, e, one));
+                    let rest = s.sub(s.max(z, zero), s.mul(target, z));
+                    loss += factors.iter().product::<f32>().ln() + s.sum(rest);
+                    let error = s.mul(present, s.sub(sigmoid(s, z), target));
+                    s.put(d, s.mul(scale, error));
                 }
             }
             Loss::SoftmaxCrossEntropy => {
-                d_output[..padded(classes)].copy_from_slice(&output[..padded(classes)]);
+                let target = output[label / LANES][label % LANES];
+                d_output.iter_mut().zip(output).for_each(|(d, z)| s.put(d, s.get(z)));
                 let (max, sum) = softmax_terms(s, d_output, classes);
-                loss = sum.ln() - (output[label] - max);
-                let factor = scale / sum;
-                for d in d_output[..padded(classes)].as_chunks_mut::<LANES>().0 {
-                    *d = d.map(|d| d * factor);
+                loss = sum.ln() - (target - max);
+                let factor = s.div(scale, s.splat(sum));
+                for (n, d) in d_output.iter_mut().enumerate() {
+                    let target = s.mul(scale, one_hot(s, label, n * LANES));
+                    s.put(d, s.sub(s.mul(factor, s.get(d)), target));
                 }
-                d_output[label] -= scale;
             }
         }
         loss
@@ -125,12 +137,19 @@ impl Loss {
     /// the softmax add up to 1; the quadratic loss's are outputs limited to [0, 1].
     #[inline(always)]
     pub(crate) fn probabilities<S: Simd>(self, s: S, output: &mut [f32], classes: usize) {
+        let (zero, one) = (s.splat(0.0), s.splat(1.0));
+        let output = vectors_mut(output);
         match self {
-            Loss::Quadratic => output.iter_mut().for_each(|z| *z = z.clamp(0.0, 1.0)),
-            Loss::SigmoidCrossEntropy => output.iter_mut().for_each(|z| *z = sigmoid(s, *z)),
+            Loss::Quadratic => {
+                output.iter_mut().for_each(|z| s.put(z, s.min(s.max(s.get(z), zero), one)));
+            }
+            Loss::SigmoidCrossEntropy => {
+                output.iter_mut().for_each(|z| s.put(z, sigmoid(s, s.get(z))));
+            }
             Loss::SoftmaxCrossEntropy => {
                 let (_, sum) = softmax_terms(s, output, classes);
-                output.iter_mut().for_each(|e| *e /= sum);
+                let sum = s.splat(sum);
+                output.iter_mut().for_each(|e| s.put(e, s.div(s.get(e), sum)));
             }
         }
     }
@@ -138,17 +157,20 @@ impl Loss {
 
 /// Turns each of the `classes` values z into e^(z - max), the padding into 0; returns max and sum.
 #[inline(always)]
-fn softmax_terms<S: Simd>(s: S, values: &mut [f32], classes: usize) -> (f32, f32) {
-    let max = largest(values, classes);
-    let mut sums = [0.0; LANES];
-    for first in (0..classes).step_by(LANES) {
-        let z = chunk(values, first, classes, max);
-        let e: Chunk = std::array::from_fn(|i| {
-            let e = exp(s, z[i] - max);
-            if first + i < classes { e } else { 0.0 }
-        });
-        sums = std::array::from_fn(|i| sums[i] + e[i]);
-        values[first..first + LANES].copy_from_slice(&e);
+fn softmax_terms<S: Simd>(s: S, values: &mut [[f32; LANES]], classes: usize) -> (f32, f32) {
+    let mut max = s.splat(f32::MIN);
+    for (n, z) in values.iter().enumerate() {
+        let absent = s.sub(s.splat(1.0), first_lanes(s, classes - n * LANES));
+        // Padding is 0 or a function of it: far below every other value after this.
+        max = s.max(s.mul_add(absent, s.splat(f32::MIN), s.get(z)), max);
     }
-    (max, tree_sum(sums))
+    let max = s.largest(max);
+    let mut sum = s.splat(0.0);
+    for (n, z) in values.iter_mut().enumerate() {
+        let e = exp(s, s.sub(s.get(z), s.splat(max)));
+        let e = s.mul(first_lanes(s, classes - n * LANES), e);
+        sum = s.add(sum, e);
+        s.put(z, e);
+    }
+    (max, s.sum(sum))
 }

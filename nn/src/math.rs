@@ -1,38 +1,48 @@
-//! Elementary functions of our own, for the platforms' differ in their last bits. Branch-free,
-//! so that loops over them become vector code.
+//! Elementary functions of our own, for the platforms' differ in their last bits.
 
-use crate::kernel::Simd;
+use crate::kernel::{ROUND, Simd};
 
 /// e^x, within 2 units in the last place; x is first limited to [-87, 88], so the result is
 /// neither subnormal nor infinite. (Range reduction after Cody and Waite, polynomial of degree 6.)
 #[inline(always)]
-pub(crate) fn exp<S: Simd>(s: S, x: f32) -> f32 {
-    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer
-    let x = if x > -87.0 { x } else { -87.0 };
-    let x = if x < 88.0 { x } else { 88.0 };
-    let shifted = s.mul_add_1(x, std::f32::consts::LOG2_E, ROUND);
-    let n = shifted - ROUND;
-    let r = s.mul_add_1(n, -0.693_359_4, x);
-    let r = s.mul_add_1(n, 2.121_944_4e-4, r);
-    let mut p = 1.0 / 720.0;
+pub(crate) fn exp<S: Simd>(s: S, x: S::V) -> S::V {
+    let x = s.min(s.max(x, s.splat(-87.0)), s.splat(88.0));
+    let shifted = s.mul_add(x, s.splat(std::f32::consts::LOG2_E), s.splat(ROUND));
+    let n = s.sub(shifted, s.splat(ROUND));
+    let r = s.mul_add(n, s.splat(-0.693_359_4), x);
+    let r = s.mul_add(n, s.splat(2.121_944_4e-4), r);
+    let mut p = s.splat(1.0 / 720.0);
     for c in [1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
-        p = s.mul_add_1(p, r, c);
+        p = s.mul_add(p, r, s.splat(c));
     }
-    let power = shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127) << 23;
-    p * f32::from_bits(power)
+    s.mul(p, s.power_of_two(shifted))
 }
 
 /// 1 / (1 + e^-x).
 #[inline(always)]
-pub(crate) fn sigmoid<S: Simd>(s: S, x: f32) -> f32 {
-    1.0 / (1.0 + exp(s, -x))
+pub(crate) fn sigmoid<S: Simd>(s: S, x: S::V) -> S::V {
+    let one = s.splat(1.0);
+    s.div(one, s.add(one, exp(s, s.sub(s.splat(0.0), x))))
 }
 
 /// Hyperbolic tangent, with an absolute error below 2e-7.
 #[inline(always)]
-pub(crate) fn tanh<S: Simd>(s: S, x: f32) -> f32 {
-    1.0 - 2.0 / (exp(s, 2.0 * x) + 1.0)
+pub(crate) fn tanh<S: Simd>(s: S, x: S::V) -> S::V {
+    let one = s.splat(1.0);
+    let e = exp(s, s.add(x, x));
+    s.sub(one, s.div(s.splat(2.0), s.add(e, one)))
 }
+
+/// [`flush`] of each lane.
+#[inline(always)]
+pub(crate) fn flush_each<S: Simd>(s: S, x: S::V) -> S::V {
+    let zero = s.splat(0.0);
+    let size = s.max(x, s.sub(zero, x));
+    s.where_positive(s.sub(size, s.splat(SMALLEST)), x, zero)
+}
+
+/// What is smaller becomes 0.
+const SMALLEST: f32 = 1e-30;
 
 /// `x`, or 0 where `x` is so small that arithmetic with it would soon be subnormal. Decaying
 /// weights and fading gradients pass through here: a subnormal operand costs some hundred cycles
@@ -40,7 +50,7 @@ pub(crate) fn tanh<S: Simd>(s: S, x: f32) -> f32 {
 /// behaviour in Rust and does not exist in WASM.
 #[inline(always)]
 pub(crate) fn flush(x: f32) -> f32 {
-    if x.abs() < 1e-30 { 0.0 } else { x }
+    if x.abs() <= SMALLEST { 0.0 } else { x }
 }
 
 #[cfg(test)]
@@ -55,7 +65,8 @@ mod tests {
 
         #[inline(always)]
         fn run<S: Simd>(self, s: S) -> [f32; 3] {
-            [exp(s, self.0), sigmoid(s, self.0), tanh(s, self.0)]
+            let x = s.splat(self.0);
+            [exp(s, x), sigmoid(s, x), tanh(s, x)].map(|v| s.largest(v))
         }
     }
 

@@ -103,6 +103,14 @@ impl Network {
         self.placed.last().expect("there is a layer").outputs
     }
 
+    /// Number of values that layer `layer` makes of a sample.
+    ///
+    /// # Panics
+    /// If there is no such layer.
+    pub fn width(&self, layer: usize) -> usize {
+        self.placed[layer].outputs
+    }
+
     /// The layers, first to last.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
@@ -265,6 +273,15 @@ pub struct Workspace {
 }
 
 impl Workspace {
+    /// The values of layer `layer` after [`Network::forward`], a row of [`padded`]`(outputs)`
+    /// values per sample, of which the layer's outputs count.
+    ///
+    /// # Panics
+    /// If there is no such layer.
+    pub fn values(&self, layer: usize) -> &[f32] {
+        &self.values[layer]
+    }
+
     fn gather(&mut self, net: &Network, inputs: Inputs, rows: &[u32]) {
         assert!(
             rows.len() <= self.samples,
@@ -393,7 +410,7 @@ impl Task for Gradient<'_> {
                 }
                 Layer::Activation(f) => {
                     let d_input = d_before.last_mut().expect("the first layer is dense");
-                    f.backward(&workspace.values[l][..n], d_output, &mut d_input[..n]);
+                    f.backward(s, &workspace.values[l][..n], d_output, &mut d_input[..n]);
                 }
             }
         }

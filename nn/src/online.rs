@@ -85,6 +85,10 @@ struct Train<'a> {
 /// Steps between two looks at the learning rate: a call a step would cost as much as the step.
 const RATE_STEPS: usize = 64;
 
+/// Steps that a sample is fetched ahead: in random order it comes from main memory, which takes
+/// as long as half a step.
+const AHEAD: usize = 4;
+
 impl Task for Train<'_> {
     type Output = f64;
 
@@ -99,6 +103,12 @@ impl Task for Train<'_> {
         for (step, &row) in self.rows.iter().enumerate() {
             if step % RATE_STEPS == 0 {
                 rate = (self.learning_rate)(step);
+            }
+            if let Some(&ahead) = self.rows.get(step + 2 * AHEAD) {
+                self.inputs.prefetch_start(s, ahead as usize);
+            }
+            if let Some(&ahead) = self.rows.get(step + AHEAD) {
+                self.inputs.prefetch(s, ahead as usize);
             }
             let sample = self.inputs.row(row as usize);
             for (l, p) in net.placed.iter().enumerate() {
@@ -146,7 +156,7 @@ impl Task for Train<'_> {
                     }
                     Layer::Activation(f) => {
                         let d_input = d_input.expect("the first layer is dense");
-                        f.backward(&values[l], d_output, d_input);
+                        f.backward(s, &values[l], d_output, d_input);
                     }
                 }
             }

@@ -8,6 +8,8 @@ use crate::sparse::SparseRow;
 
 /// Rows done at a time where they do not depend on each other.
 const UNROLL: usize = 4;
+/// The same where each row is also stored: longer runs of stores fill the store queue.
+const STEP: usize = 4;
 
 /// `out = start + sum of value[i] * rows[index[i]]`; even and odd entries are summed apart.
 ///
@@ -76,8 +78,14 @@ unsafe fn sum_block<S: Simd, const N: usize, const ONES: bool>(
             }
             i += UNROLL;
         }
-        for i in i..indices.len() {
-            plus_row(&mut sums[i % 2], i);
+        // What is left, without a computed index into `sums`, which would put it into memory.
+        if i + 2 <= indices.len() {
+            plus_row(&mut sums[0], i);
+            plus_row(&mut sums[1], i + 1);
+            i += 2;
+        }
+        if i < indices.len() {
+            plus_row(&mut sums[0], i);
         }
         let scale = s.splat(scale);
         let [even, odd] = sums;
@@ -150,14 +158,14 @@ unsafe fn add_block<S: Simd, const N: usize, const ONES: bool>(
             }
         };
         let mut i = 0;
-        // All loads before all stores: a row occurs only once in `indices`.
-        while i + UNROLL <= indices.len() {
-            let rows: [*mut f32; UNROLL] = std::array::from_fn(|k| at(i + k));
-            let sums: [_; UNROLL] = std::array::from_fn(|k| summed(i + k, rows[k]));
+        // Loads before stores: a row occurs only once in `indices`.
+        while i + STEP <= indices.len() {
+            let rows: [*mut f32; STEP] = std::array::from_fn(|k| at(i + k));
+            let sums: [_; STEP] = std::array::from_fn(|k| summed(i + k, rows[k]));
             for (row, sums) in rows.into_iter().zip(sums) {
                 store(row, sums);
             }
-            i += UNROLL;
+            i += STEP;
         }
         for i in i..indices.len() {
             store(at(i), summed(i, at(i)));
@@ -166,7 +174,7 @@ unsafe fn add_block<S: Simd, const N: usize, const ONES: bool>(
     N
 }
 
-/// `out[i]` = the product of row `i` with `delta`, for `count` rows; `out` holds `count` rounded
+/// `out[i]` = `scale` times the product of row `i` with `delta`, for `count` rows; `out` holds `count` rounded
 /// up to whole vectors, and what is beyond `count` becomes 0.
 ///
 /// # Safety
@@ -177,6 +185,7 @@ pub(crate) unsafe fn rows_times<S: Simd>(
     rows: *const f32,
     stride: usize,
     count: usize,
+    scale: f32,
     delta: *const f32,
     out: *mut f32,
 ) {
@@ -191,7 +200,7 @@ pub(crate) unsafe fn rows_times<S: Simd>(
                     *sum = s.mul_add(s.load(row.add(column)), s.load(delta.add(column)), *sum);
                 }
             }
-            s.store(out.add(first), s.sum_each(sums));
+            s.store(out.add(first), s.mul(s.splat(scale), s.sum_each(sums)));
         }
     }
 }

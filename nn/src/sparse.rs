@@ -1,12 +1,17 @@
 //! Inputs that are mostly zero. Of the 784 pixels of a digit about 150 are not: a dense layer
 //! then adds up 150 rows of its weights instead of multiplying 784.
 
+use crate::kernel::Simd;
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
 /// A matrix that stores only what is not zero, row after row (CSR).
 #[derive(Clone, Debug)]
 pub struct SparseMatrix {
     columns: usize,
     /// `starts[r]..starts[r + 1]` are the entries of row `r`.
-    starts: Vec<usize>,
+    starts: Vec<u32>,
     /// Column of each entry; always below `columns`, on which unchecked reads rely.
     indices: Vec<u16>,
     /// Value of each entry; empty where all are 1.
@@ -57,7 +62,8 @@ impl SparseMatrix {
                 }
                 matrix.indices.push(column as u16);
             }
-            matrix.starts.push(matrix.indices.len());
+            let end = u32::try_from(matrix.indices.len());
+            matrix.starts.push(end.expect("a sparse matrix has fewer than 2^32 entries"));
         }
         matrix
     }
@@ -72,9 +78,27 @@ impl SparseMatrix {
         self.columns
     }
 
+    /// Fetches into the cache where a row is to be found; [`Self::prefetch`] comes later.
+    #[inline(always)]
+    pub(crate) fn prefetch_start<S: Simd>(&self, s: S, row: usize) {
+        s.prefetch(self.starts.as_ptr().wrapping_add(row).cast());
+    }
+
+    /// Fetches a row into the cache, ahead of its use.
+    #[inline(always)]
+    pub(crate) fn prefetch<S: Simd>(&self, s: S, row: usize) {
+        let SparseRow { indices, values } = self.row(row);
+        for line in indices.chunks(LINE / size_of::<u16>()) {
+            s.prefetch(line.as_ptr().cast());
+        }
+        for line in values.chunks(LINE / size_of::<f32>()) {
+            s.prefetch(line.as_ptr().cast());
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn row(&self, row: usize) -> SparseRow<'_> {
-        let range = self.starts[row]..self.starts[row + 1];
+        let range = self.starts[row] as usize..self.starts[row + 1] as usize;
         let values = if self.values.is_empty() { &[] } else { &self.values[range.clone()] };
         SparseRow { indices: &self.indices[range], values }
     }

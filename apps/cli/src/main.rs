@@ -5,6 +5,9 @@
 
 mod data;
 mod read;
+#[cfg(feature = "serve")]
+mod serve;
+mod teach;
 mod test;
 mod train;
 
@@ -37,7 +40,10 @@ enum Command {
     Train(train::Arguments),
     Test(test::Arguments),
     Read(read::Arguments),
+    Teach(teach::Arguments),
     Data(data::Arguments),
+    #[cfg(feature = "serve")]
+    Serve(serve::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -45,7 +51,10 @@ fn main() -> ExitCode {
         Command::Train(arguments) => train::run(arguments),
         Command::Test(arguments) => test::run(arguments),
         Command::Read(arguments) => read::run(arguments),
+        Command::Teach(arguments) => teach::run(arguments),
         Command::Data(arguments) => data::run(arguments),
+        #[cfg(feature = "serve")]
+        Command::Serve(arguments) => serve::run(arguments),
     };
     let error = match result {
         Ok(code) => return code,

@@ -10,8 +10,9 @@ use clap::ValueEnum;
 use decipher::image::{GrayImage, Rect};
 use decipher::model::Model;
 use decipher::recognizer::{MIN_CONFIDENCE, Reading, Recognizer};
+use decipher::report::Report;
 use decipher::vision::{self, Layout, Limits};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Read the digits in pictures
 ///
@@ -75,7 +76,9 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
             Ok((picture, reading)) => {
                 let several = arguments.pictures.len() > 1;
                 let text = match arguments.format {
-                    Format::Json => json(&file, &picture, &reading).to_string(),
+                    Format::Json => {
+                        serde_json::to_string(&Report::new(Some(file.clone()), &picture, &reading))?
+                    }
                     Format::Tsv => tsv(&file, &reading),
                     Format::Text => text(&file, several, &reading),
                 };
@@ -177,44 +180,4 @@ fn tsv(file: &str, reading: &Reading) -> String {
         }
     }
     rows.join("\n")
-}
-
-fn json(file: &str, picture: &GrayImage, reading: &Reading) -> Value {
-    let area = |b: &Rect| json!({ "x": b.x, "y": b.y, "width": b.width, "height": b.height });
-    // Four decimals are more than the confidence is worth.
-    let round = |confidence: f32| (f64::from(confidence) * 1e4).round() / 1e4;
-    let lines: Vec<_> = reading
-        .lines
-        .iter()
-        .map(|line| {
-            let digits: Vec<_> = line
-                .digits
-                .iter()
-                .map(|d| {
-                    let confidence = round(d.confidence);
-                    json!({ "digit": d.digit, "confidence": confidence, "box": area(&d.bounds) })
-                })
-                .collect();
-            json!({ "text": line.text(), "box": area(&line.bounds), "digits": digits })
-        })
-        .collect();
-    let unsure: Vec<_> = reading
-        .unsure
-        .iter()
-        .map(|unsure| {
-            let candidates = unsure
-                .candidates
-                .map(|(digit, p)| json!({ "digit": digit, "confidence": round(p) }));
-            json!({ "box": area(&unsure.bounds), "candidates": candidates })
-        })
-        .collect();
-    json!({
-        "version": 1,
-        "file": file,
-        "width": picture.width(),
-        "height": picture.height(),
-        "text": reading.text(),
-        "lines": lines,
-        "unsure": unsure,
-    })
 }

@@ -6,10 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use decipher::data::{Dataset, find_mnist, load_mnist_test};
 use decipher::metrics::{ConfusionMatrix, Evaluation, interval_95};
-use decipher::model::{Model, Source};
-use decipher::recipe::Recipe;
+use decipher::model::Model;
 use decipher::svg;
-use decipher::train::Split;
+use decipher::teach::unseen;
 use serde_json::json;
 
 use crate::train::Format;
@@ -60,14 +59,12 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
 
 /// The built-in digits that the model was not trained on.
 fn held_back(model: &Model) -> Result<Dataset> {
-    anyhow::ensure!(
-        model.training.source == Source::Sample,
+    let digits = unseen(model).context(
         "this network has seen the built-in digits, so it can only be tested on MNIST's test set: \
-         run 'decipher data fetch mnist' or give --data DIR"
-    );
-    let recipe = Recipe::find("tutorial").expect("a test reads every recipe");
+         run 'decipher data fetch mnist' or give --data DIR",
+    )?;
     eprintln!("testing on the built-in digits that were held back");
-    Ok(Split::of_sample(&recipe.data).test)
+    Ok(digits)
 }
 
 fn json(Evaluation { confusion, nll, ece, .. }: &Evaluation) -> serde_json::Value {

@@ -86,7 +86,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         Options { epochs: arguments.epochs, seed: arguments.seed, threads: arguments.threads };
     let epochs = arguments.epochs.unwrap_or(recipe.training.epochs);
     let mut report = Report::new(arguments.format, epochs);
-    let trained = train(&recipe, &split, options, &mut |event| {
+    let trained = train(&recipe, &split, options, &mut |event, _| {
         if report.event(event).is_err() || INTERRUPTED.load(Ordering::Relaxed) {
             return ControlFlow::Break(());
         }

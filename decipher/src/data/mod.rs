@@ -8,6 +8,7 @@ mod dataset;
 mod download;
 mod error;
 mod idx;
+mod labelled;
 mod mnist;
 mod sample;
 
@@ -16,5 +17,6 @@ pub use dataset::Dataset;
 pub use download::{FetchError, MNIST_MIRRORS, Progress, fetch_mnist};
 pub use error::DataError;
 pub use idx::read_idx;
+pub use labelled::{LabelledDigit, LabelledDigits};
 pub use mnist::{Mnist, cache_dir, find_mnist, load_mnist, load_mnist_test};
 pub use sample::sample;

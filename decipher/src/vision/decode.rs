@@ -135,16 +135,19 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<GrayImage, DecodeError> {
 /// # Panics
 /// If the picture has no pixels, or more than 2^31 - 1 a side: PNG knows neither.
 pub fn encode_png(picture: &GrayImage) -> Vec<u8> {
+    png(picture.width(), picture.height(), picture.pixels(), image::ExtendedColorType::L8)
+}
+
+/// Packs red, green and blue bytes as a PNG file; as [`encode_png`].
+pub(crate) fn encode_png_rgb(width: usize, height: usize, pixels: &[u8]) -> Vec<u8> {
+    png(width, height, pixels, image::ExtendedColorType::Rgb8)
+}
+
+fn png(width: usize, height: usize, pixels: &[u8], colour: image::ExtendedColorType) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let (width, height) = (picture.width() as u32, picture.height() as u32);
-    image::ImageEncoder::write_image(
-        image::codecs::png::PngEncoder::new(&mut bytes),
-        picture.pixels(),
-        width,
-        height,
-        image::ExtendedColorType::L8,
-    )
-    .unwrap_or_else(|e| panic!("a {width} x {height} picture does not become a PNG: {e}"));
+    let encoder = image::codecs::png::PngEncoder::new(&mut bytes);
+    image::ImageEncoder::write_image(encoder, pixels, width as u32, height as u32, colour)
+        .unwrap_or_else(|e| panic!("a {width} x {height} picture does not become a PNG: {e}"));
     bytes
 }
 

@@ -104,15 +104,38 @@ fn stretch_row(coarse: &[f32], factor: usize, fine: &mut [f32]) {
 
 /// The extreme (`pick` is min or max) of the square of `2 radius + 1` pixels around each pixel.
 fn extreme(picture: &GrayImage, radius: usize, pick: fn(u8, u8) -> u8) -> GrayImage {
-    let across = along_rows(picture, |row, x| {
-        let window = &row[x.saturating_sub(radius)..(x + radius + 1).min(row.len())];
-        window.iter().copied().fold(row[x], pick)
-    });
-    let down = along_rows(&transpose(&across), |row, x| {
-        let window = &row[x.saturating_sub(radius)..(x + radius + 1).min(row.len())];
-        window.iter().copied().fold(row[x], pick)
-    });
-    transpose(&down)
+    let across = extreme_of_rows(picture, radius, pick);
+    transpose(&extreme_of_rows(&transpose(&across), radius, pick))
+}
+
+/// The extreme of `2 radius + 1` neighbours in each row, with three comparisons a pixel whatever
+/// the radius (van Herk 1992): the window around a pixel is the end of one block and the beginning
+/// of the next, and both are running extremes.
+fn extreme_of_rows(picture: &GrayImage, radius: usize, pick: fn(u8, u8) -> u8) -> GrayImage {
+    let (width, height, window) = (picture.width(), picture.height(), 2 * radius + 1);
+    let mut pixels = Vec::with_capacity(width * height);
+    let mut from_left = vec![0; width];
+    let mut from_right = vec![0; width];
+    for y in 0..height {
+        let row = picture.row(y);
+        for (x, &value) in row.iter().enumerate() {
+            from_left[x] = if x % window == 0 { value } else { pick(from_left[x - 1], value) };
+        }
+        for (x, &value) in row.iter().enumerate().rev() {
+            let ends = x % window == window - 1 || x + 1 == width;
+            from_right[x] = if ends { value } else { pick(from_right[x + 1], value) };
+        }
+        pixels.extend((0..width).map(|x| {
+            let (first, last) = (x.saturating_sub(radius), (x + radius).min(width - 1));
+            // At the edges the window is cut and may lie in one block, of which it is an end.
+            if last / window == first / window {
+                if first % window == 0 { from_left[last] } else { from_right[first] }
+            } else {
+                pick(from_right[first], from_left[last])
+            }
+        }));
+    }
+    GrayImage::new(width, height, pixels)
 }
 
 /// The mean of the square of `2 radius + 1` pixels around each pixel.
@@ -143,12 +166,35 @@ fn transpose(picture: &GrayImage) -> GrayImage {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn shrinking_averages_also_the_rest_at_the_edge() {
         let picture = GrayImage::new(3, 3, vec![0, 100, 10, 100, 200, 20, 7, 9, 50]);
         assert_eq!(shrink(&picture, 2), GrayImage::new(2, 2, vec![100, 15, 8, 50]));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn an_extreme_is_that_of_the_window(
+            (width, height, values) in (1usize..40, 1usize..12).prop_flat_map(|(w, h)| {
+                (Just(w), Just(h), prop::collection::vec(0u8..=255, w * h))
+            }),
+            radius in 0usize..25,
+        ) {
+            let picture = GrayImage::new(width, height, values);
+            let found = extreme(&picture, radius, u8::max);
+            for y in 0..height {
+                for x in 0..width {
+                    let rows = y.saturating_sub(radius)..(y + radius + 1).min(height);
+                    let columns = x.saturating_sub(radius)..(x + radius + 1).min(width);
+                    let most = rows.flat_map(|y| &picture.row(y)[columns.clone()]).max();
+                    prop_assert_eq!(Some(&found.row(y)[x]), most);
+                }
+            }
+        }
     }
 
     #[test]

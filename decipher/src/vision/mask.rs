@@ -40,4 +40,12 @@ impl Mask {
     pub fn row(&self, y: usize) -> &[bool] {
         &self.ink[y * self.width..][..self.width]
     }
+
+    /// One row of `width` pixels, to be changed in place.
+    ///
+    /// # Panics
+    /// If `y >= height`.
+    pub fn row_mut(&mut self, y: usize) -> &mut [bool] {
+        &mut self.ink[y * self.width..][..self.width]
+    }
 }

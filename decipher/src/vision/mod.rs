@@ -6,6 +6,7 @@
 //! 1. `polarity`: is the ink dark or light?
 //! 2. `ink`: light and shadow divided out; what is left is ink.
 //! 3. `threshold`: which pixels are ink, or is the paper blank?
+//!    `rules`: ruled lines and squares go.
 //! 4. `components`: pieces of ink.
 //! 5. `clean`: specks, ruled lines and frames go.
 //! 6. `join`: pieces of one digit come together.
@@ -23,10 +24,12 @@ mod lines;
 mod mask;
 mod normalize;
 mod polarity;
+mod rules;
 mod stages;
 mod threshold;
 
 pub use components::{Component, Run, connected_components};
+pub(crate) use decode::encode_png_rgb;
 pub use decode::{DecodeError, Limits, decode, encode_png};
 pub use mask::Mask;
 pub use stages::Stages;
@@ -54,6 +57,16 @@ pub struct Line {
     pub glyphs: Vec<Glyph>,
 }
 
+/// What is done with long thin straight lines: are they those of the paper, or strokes of a digit
+/// that fills the picture? What was read tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rules {
+    /// They are taken off.
+    Erased,
+    /// They are ink as any other.
+    Kept,
+}
+
 /// What is written on a picture, and how it was found.
 #[derive(Clone, Debug)]
 pub struct Layout {
@@ -67,7 +80,12 @@ pub struct Layout {
 ///
 /// Dark on light or light on dark, of any size; a blank picture has no lines.
 pub fn segment(picture: &GrayImage) -> Layout {
-    let mut stages = find_ink(picture);
+    segment_on(picture, Rules::Erased)
+}
+
+/// As [`segment`], on paper whose lines are erased or kept.
+pub fn segment_on(picture: &GrayImage, rules: Rules) -> Layout {
+    let mut stages = find_ink(picture, rules);
     let mut pieces = stages.components.clone();
     let (width, height) = (picture.width(), picture.height());
     clean::drop_frames(&mut pieces, width, height);
@@ -81,7 +99,12 @@ pub fn segment(picture: &GrayImage) -> Layout {
 
 /// Takes all ink of the picture as one digit: a crop. At most one line with one glyph comes back.
 pub fn single(picture: &GrayImage) -> Layout {
-    let mut stages = find_ink(picture);
+    single_on(picture, Rules::Erased)
+}
+
+/// As [`single`], on paper whose lines are erased or kept.
+pub fn single_on(picture: &GrayImage, rules: Rules) -> Layout {
+    let mut stages = find_ink(picture, rules);
     let mut pieces = stages.components.clone();
     clean::keep_main(&mut pieces, picture.width(), picture.height());
     let groups = if pieces.is_empty() { vec![] } else { vec![(0..pieces.len()).collect()] };
@@ -112,7 +135,7 @@ pub fn sheet(lines: &[Line]) -> GrayImage {
 const MOST_PIECES: usize = 5_000;
 
 /// Stages 1 to 4, the same for pages and crops.
-fn find_ink(picture: &GrayImage) -> Stages {
+fn find_ink(picture: &GrayImage, rules: Rules) -> Stages {
     let (width, height) = (picture.width(), picture.height());
     let mut stages = Stages {
         gray: picture.clone(),
@@ -120,6 +143,7 @@ fn find_ink(picture: &GrayImage) -> Stages {
         ink: GrayImage::filled(width, height, 0),
         threshold: None,
         mask: Mask::new(width, height, vec![false; width * height]),
+        rules: vec![],
         components: vec![],
         digits: vec![],
         lines: vec![],
@@ -141,10 +165,14 @@ fn find_ink(picture: &GrayImage) -> Stages {
     let paper = threshold::paper(&histogram);
     stages.threshold = threshold::ink_threshold(&histogram, paper);
     if let Some(threshold) = stages.threshold {
-        stages.mask = threshold::above(&stages.ink, threshold);
-        ink::bleach(&mut stages.ink, paper.level);
+        stages.mask = threshold::above(&stages.ink, threshold::faint(threshold, paper));
+        if rules == Rules::Erased {
+            stages.rules = rules::erase_rules(&mut stages.mask);
+        }
         let least = (width.min(height) / 100).clamp(1, 8);
         stages.components = connected_components(&stages.mask, least);
+        stages.components.retain(|c| threshold::reaches(&stages.ink, c, threshold));
+        ink::bleach(&mut stages.ink, paper.level);
     }
     stages
 }

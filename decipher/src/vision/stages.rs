@@ -14,8 +14,10 @@ pub struct Stages {
     pub ink: GrayImage,
     /// Ink above this value is in the mask; `None` if the picture is blank.
     pub threshold: Option<u8>,
-    /// What is ink.
+    /// What is ink, without the lines of the paper.
     pub mask: Mask,
+    /// Lines of the paper that were erased.
+    pub rules: Vec<Rect>,
     /// All pieces of ink but single pixels of noise.
     pub components: Vec<Component>,
     /// Boxes of the digits, in reading order.

@@ -1,6 +1,6 @@
 //! Where paper ends and ink begins.
 
-use super::Mask;
+use super::{Component, Mask, Run};
 use crate::image::GrayImage;
 
 /// The value that parts a histogram best: values up to it are one class, values above it the
@@ -51,8 +51,8 @@ pub fn paper(histogram: &[u64; 256]) -> Paper {
     Paper { level, floor: floor.min(255.0) as u8 }
 }
 
-/// Less than a twelfth of the light missing is a stain, not ink.
-const LEAST_CONTRAST: f32 = 20.0;
+/// Less than a thirtieth of the light missing is not told from the coding of a JPEG.
+const LEAST_CONTRAST: f32 = 8.0;
 
 /// Ink above the returned value is ink; `None` if the picture is blank.
 ///
@@ -72,6 +72,20 @@ pub fn ink_threshold(histogram: &[u64; 256], paper: Paper) -> Option<u8> {
 }
 
 const PAPER_PER_INK: u64 = 4;
+
+/// Ink above this value belongs to a stroke that reaches `threshold` somewhere (Canny's hysteresis):
+/// a pencil presses here more and there less, and what is thin is pale.
+pub fn faint(threshold: u8, paper: Paper) -> u8 {
+    ((f32::from(threshold) * FAINT) as u8).max(paper.floor).min(threshold)
+}
+
+const FAINT: f32 = 0.4;
+
+/// Whether the piece has ink above `threshold`.
+pub fn reaches(ink: &GrayImage, piece: &Component, threshold: u8) -> bool {
+    let dark = |run: &Run| ink.row(run.y)[run.start..run.end].iter().any(|&v| v > threshold);
+    piece.runs.iter().any(dark)
+}
 
 /// How often each value occurs.
 pub fn histogram(picture: &GrayImage) -> [u64; 256] {

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{LANES, Simd, Task};
+use super::{LANES, ROUND, Simd, Task};
 
 /// Proof that this machine has AVX2 and FMA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,12 @@ pub(super) fn run<T: Task>(simd: Avx2, task: T) -> T::Output {
 impl Simd for Avx2 {
     type V = [__m256; 2];
     const FMA: bool = true;
+
+    #[inline(always)]
+    fn prefetch(self, at: *const u8) {
+        // SAFETY: a prefetch of any address does no harm.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
 
     #[inline(always)]
     fn splat(self, x: f32) -> Self::V {
@@ -56,6 +62,18 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: `self` proves the feature.
+        unsafe { [_mm256_sub_ps(a[0], b[0]), _mm256_sub_ps(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn div(self, a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: `self` proves the feature.
+        unsafe { [_mm256_div_ps(a[0], b[0]), _mm256_div_ps(a[1], b[1])] }
+    }
+
+    #[inline(always)]
     fn mul(self, a: Self::V, b: Self::V) -> Self::V {
         // SAFETY: `self` proves the feature.
         unsafe { [_mm256_mul_ps(a[0], b[0]), _mm256_mul_ps(a[1], b[1])] }
@@ -65,6 +83,61 @@ impl Simd for Avx2 {
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
         // SAFETY: `self` proves the feature.
         unsafe { [_mm256_fmadd_ps(a[0], b[0], c[0]), _mm256_fmadd_ps(a[1], b[1], c[1])] }
+    }
+
+    #[inline(always)]
+    fn where_positive(self, x: Self::V, a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: `self` proves the feature.
+        std::array::from_fn(|i| unsafe {
+            let positive = _mm256_cmp_ps::<_CMP_GT_OQ>(x[i], _mm256_setzero_ps());
+            _mm256_blendv_ps(b[i], a[i], positive)
+        })
+    }
+
+    #[inline(always)]
+    fn max(self, a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: `self` proves the feature.
+        unsafe { [_mm256_max_ps(a[0], b[0]), _mm256_max_ps(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn min(self, a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: `self` proves the feature.
+        unsafe { [_mm256_min_ps(a[0], b[0]), _mm256_min_ps(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn power_of_two(self, shifted: Self::V) -> Self::V {
+        // SAFETY: `self` proves the feature.
+        shifted.map(|v| unsafe {
+            let bias = _mm256_set1_epi32(127 - ROUND.to_bits() as i32);
+            let exponent = _mm256_add_epi32(_mm256_castps_si256(v), bias);
+            _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
+        })
+    }
+
+    #[inline(always)]
+    fn sum(self, v: Self::V) -> f32 {
+        // SAFETY: `self` proves the feature.
+        unsafe {
+            let [low, high] = v.map(|v| {
+                let v = _mm256_add_ps(v, _mm256_permute_ps::<0b01_00_11_10>(v));
+                let v = _mm256_add_ps(v, _mm256_permute_ps::<0b10_11_00_01>(v));
+                _mm256_add_ps(v, _mm256_permute2f128_ps::<1>(v, v))
+            });
+            _mm256_cvtss_f32(_mm256_add_ps(low, high))
+        }
+    }
+
+    #[inline(always)]
+    fn largest(self, v: Self::V) -> f32 {
+        // SAFETY: `self` proves the feature.
+        unsafe {
+            let v = _mm256_max_ps(v[0], v[1]);
+            let v = _mm256_max_ps(v, _mm256_permute_ps::<0b01_00_11_10>(v));
+            let v = _mm256_max_ps(v, _mm256_permute_ps::<0b10_11_00_01>(v));
+            _mm256_cvtss_f32(_mm256_max_ps(v, _mm256_permute2f128_ps::<1>(v, v)))
+        }
     }
 
     /// Per half register the transposition of `avx512.rs`, then the halves across.

@@ -16,6 +16,9 @@ use std::sync::OnceLock;
 /// Floats in a vector, on every machine.
 pub const LANES: usize = 16;
 
+/// 1.5 * 2^23: adding it rounds to a whole number, which then stands in the lowest bits.
+pub(crate) const ROUND: f32 = 12_582_912.0;
+
 /// Operations on vectors of [`LANES`] floats.
 ///
 /// Every method is `#[inline(always)]`: it becomes the instruction it names only inside
@@ -34,11 +37,45 @@ pub(crate) trait Simd: Copy {
     /// Sixteen floats must be writable at `to`.
     unsafe fn store(self, to: *mut f32, v: Self::V);
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
+    fn div(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`.
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// In each lane `a` where `x` is above 0, else `b`.
+    fn where_positive(self, x: Self::V, a: Self::V, b: Self::V) -> Self::V;
+    /// The larger of `a` and `b` in each lane; `b` where one is not a number.
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The smaller of `a` and `b` in each lane; `b` where one is not a number.
+    fn min(self, a: Self::V, b: Self::V) -> Self::V;
+    /// 2^n of each lane, given n + [`ROUND`]; n is a whole number in [-126, 127].
+    fn power_of_two(self, shifted: Self::V) -> Self::V;
+    /// The sum of the lanes, in the order of [`tree_sum`].
+    fn sum(self, v: Self::V) -> f32;
+    /// The largest lane.
+    fn largest(self, v: Self::V) -> f32;
     /// Lane `i` of the result is the sum of the lanes of `v[i]`, in the order of [`tree_sum`].
     fn sum_each(self, v: [Self::V; LANES]) -> Self::V;
+
+    /// Asks for the cache line at `at`; where that cannot be asked, nothing happens. Any address
+    /// is allowed.
+    #[inline(always)]
+    fn prefetch(self, at: *const u8) {
+        let _ = at;
+    }
+
+    /// The vector in `from`.
+    #[inline(always)]
+    fn get(self, from: &[f32; LANES]) -> Self::V {
+        // SAFETY: sixteen floats are behind the reference.
+        unsafe { self.load(from.as_ptr()) }
+    }
+    /// Writes a vector to `to`.
+    #[inline(always)]
+    fn put(self, to: &mut [f32; LANES], v: Self::V) {
+        // SAFETY: sixteen floats are behind the reference.
+        unsafe { self.store(to.as_mut_ptr(), v) }
+    }
 
     /// `a * b + c` of single floats, rounded as `mul_add` rounds.
     #[inline(always)]
@@ -53,6 +90,25 @@ pub(crate) trait Simd: Copy {
 pub(crate) fn tree_sum(v: [f32; LANES]) -> f32 {
     let quarter = |q: usize| (v[q] + v[q + 2]) + (v[q + 1] + v[q + 3]);
     (quarter(0) + quarter(4)) + (quarter(8) + quarter(12))
+}
+
+/// A slice of whole vectors.
+///
+/// # Panics
+/// If `values` does not end with a vector.
+#[inline(always)]
+pub(crate) fn vectors(values: &[f32]) -> &[[f32; LANES]] {
+    let (vectors, rest) = values.as_chunks();
+    assert!(rest.is_empty(), "{} values are not whole vectors", values.len());
+    vectors
+}
+
+/// As [`vectors`], to be changed.
+#[inline(always)]
+pub(crate) fn vectors_mut(values: &mut [f32]) -> &mut [[f32; LANES]] {
+    let (vectors, rest) = values.as_chunks_mut();
+    assert!(rest.is_empty(), "values are not whole vectors");
+    vectors
 }
 
 /// Work that can be done with any instruction set.
@@ -154,6 +210,15 @@ mod tests {
                     s.mul(v[2], v[3]),
                     s.mul_add(v[4], v[5], v[6]),
                     s.sum_each(v),
+                    s.sub(v[0], v[1]),
+                    s.div(v[0], v[1]),
+                    s.max(v[0], v[1]),
+                    s.min(v[0], v[1]),
+                    s.where_positive(v[0], v[1], v[2]),
+                    s.splat(s.sum(v[5])),
+                    s.splat(s.largest(v[6])),
+                    s.power_of_two(s.splat(ROUND - 126.0)),
+                    s.power_of_two(s.splat(ROUND + 3.0)),
                 ]
                 .map(|v| {
                     let mut out = [f32::NAN; LANES];
@@ -180,6 +245,18 @@ mod tests {
             let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-6;
             assert!(got[3].iter().zip(&fused).all(near), "{}", kernel.name());
             assert_eq!(got[4], exact(&|i| tree_sum(row(i))), "{}", kernel.name());
+            let (a, b, c) = (row(0), row(1), row(2));
+            assert_eq!(got[5], exact(&|i| a[i] - b[i]), "{}", kernel.name());
+            assert_eq!(got[6], exact(&|i| a[i] / b[i]), "{}", kernel.name());
+            assert_eq!(got[7], exact(&|i| a[i].max(b[i])), "{}", kernel.name());
+            assert_eq!(got[8], exact(&|i| a[i].min(b[i])), "{}", kernel.name());
+            let chosen = exact(&|i| if a[i] > 0.0 { b[i] } else { c[i] });
+            assert_eq!(got[9], chosen, "{}", kernel.name());
+            assert_eq!(got[10], [tree_sum(row(5)); LANES], "{}", kernel.name());
+            let largest = row(6).into_iter().fold(-1.0, f32::max);
+            assert_eq!(got[11], [largest; LANES], "{}", kernel.name());
+            assert_eq!(got[12], [f32::MIN_POSITIVE; LANES], "{}", kernel.name());
+            assert_eq!(got[13], [8.0; LANES], "{}", kernel.name());
         }
     }
 

@@ -1,7 +1,7 @@
 //! Plain loops over sixteen floats, which the compiler turns into what the target has (NEON,
 //! WASM SIMD, SSE2).
 
-use super::{LANES, Simd, tree_sum};
+use super::{LANES, ROUND, Simd, tree_sum};
 
 /// Runs everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,16 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V {
+        std::array::from_fn(|i| a[i] - b[i])
+    }
+
+    #[inline(always)]
+    fn div(self, a: Self::V, b: Self::V) -> Self::V {
+        std::array::from_fn(|i| a[i] / b[i])
+    }
+
+    #[inline(always)]
     fn mul(self, a: Self::V, b: Self::V) -> Self::V {
         std::array::from_fn(|i| a[i] * b[i])
     }
@@ -42,6 +52,39 @@ impl Simd for Portable {
     #[inline(always)]
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
         std::array::from_fn(|i| self.mul_add_1(a[i], b[i], c[i]))
+    }
+
+    #[inline(always)]
+    fn where_positive(self, x: Self::V, a: Self::V, b: Self::V) -> Self::V {
+        std::array::from_fn(|i| if x[i] > 0.0 { a[i] } else { b[i] })
+    }
+
+    #[inline(always)]
+    fn max(self, a: Self::V, b: Self::V) -> Self::V {
+        std::array::from_fn(|i| if a[i] > b[i] { a[i] } else { b[i] })
+    }
+
+    #[inline(always)]
+    fn min(self, a: Self::V, b: Self::V) -> Self::V {
+        std::array::from_fn(|i| if a[i] < b[i] { a[i] } else { b[i] })
+    }
+
+    #[inline(always)]
+    fn power_of_two(self, shifted: Self::V) -> Self::V {
+        shifted.map(|x| {
+            let exponent = x.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127);
+            f32::from_bits(exponent << 23)
+        })
+    }
+
+    #[inline(always)]
+    fn sum(self, v: Self::V) -> f32 {
+        tree_sum(v)
+    }
+
+    #[inline(always)]
+    fn largest(self, v: Self::V) -> f32 {
+        v.into_iter().fold(f32::NEG_INFINITY, |max, x| if x > max { x } else { max })
     }
 
     #[inline(always)]

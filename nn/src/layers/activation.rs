@@ -1,8 +1,8 @@
 //! Element-wise functions. Each derivative is written in terms of the function's value, so that
 //! only values need to be kept.
 
-use crate::kernel::Simd;
-use crate::math::{flush, sigmoid, tanh};
+use crate::kernel::{Simd, vectors, vectors_mut};
+use crate::math::{flush_each, sigmoid, tanh};
 
 /// A function applied to each value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,35 +42,48 @@ impl Activation {
         }
     }
 
-    /// `output[i] = f(input[i])`.
+    /// `output[i] = f(input[i])`; both are whole vectors.
     #[inline(always)]
     pub(crate) fn forward<S: Simd>(self, s: S, input: &[f32], output: &mut [f32]) {
-        let pairs = output.iter_mut().zip(input);
-        match self {
-            Activation::Sigmoid => pairs.for_each(|(y, &x)| *y = sigmoid(s, x)),
-            Activation::Tanh => pairs.for_each(|(y, &x)| *y = tanh(s, x)),
-            Activation::Relu => pairs.for_each(|(y, &x)| *y = if x > 0.0 { x } else { 0.0 }),
-            Activation::LeakyRelu => {
-                pairs.for_each(|(y, &x)| *y = if x > 0.0 { x } else { LEAK * x });
-            }
-            Activation::Identity => pairs.for_each(|(y, &x)| *y = x),
+        let (zero, leak) = (s.splat(0.0), s.splat(LEAK));
+        for (y, x) in vectors_mut(output).iter_mut().zip(vectors(input)) {
+            let x = s.get(x);
+            s.put(
+                y,
+                match self {
+                    Activation::Sigmoid => sigmoid(s, x),
+                    Activation::Tanh => tanh(s, x),
+                    Activation::Relu => s.max(x, zero),
+                    Activation::LeakyRelu => s.where_positive(x, x, s.mul(leak, x)),
+                    Activation::Identity => x,
+                },
+            );
         }
     }
 
-    /// `d_input[i] = d_output[i] * f'`, where `output[i] = f(input[i])`.
+    /// `d_input[i] = d_output[i] * f'`, where `output[i] = f(input[i])`; all are whole vectors.
     #[inline(always)]
-    pub(crate) fn backward(self, output: &[f32], d_output: &[f32], d_input: &mut [f32]) {
-        let all = d_input.iter_mut().zip(output.iter().zip(d_output));
-        match self {
-            Activation::Sigmoid => all.for_each(|(dx, (&y, &dy))| *dx = flush(dy * y * (1.0 - y))),
-            Activation::Tanh => all.for_each(|(dx, (&y, &dy))| *dx = flush(dy * (1.0 - y * y))),
-            Activation::Relu => {
-                all.for_each(|(dx, (&y, &dy))| *dx = if y > 0.0 { dy } else { 0.0 })
-            }
-            Activation::LeakyRelu => {
-                all.for_each(|(dx, (&y, &dy))| *dx = if y > 0.0 { dy } else { LEAK * dy });
-            }
-            Activation::Identity => all.for_each(|(dx, (_, &dy))| *dx = dy),
+    pub(crate) fn backward<S: Simd>(
+        self,
+        s: S,
+        output: &[f32],
+        d_output: &[f32],
+        d_input: &mut [f32],
+    ) {
+        let (zero, one, leak) = (s.splat(0.0), s.splat(1.0), s.splat(LEAK));
+        let all = vectors(output).iter().zip(vectors(d_output));
+        for (dx, (y, dy)) in vectors_mut(d_input).iter_mut().zip(all) {
+            let (y, dy) = (s.get(y), s.get(dy));
+            s.put(
+                dx,
+                match self {
+                    Activation::Sigmoid => flush_each(s, s.mul(s.mul(dy, y), s.sub(one, y))),
+                    Activation::Tanh => flush_each(s, s.mul(dy, s.sub(one, s.mul(y, y)))),
+                    Activation::Relu => s.where_positive(y, dy, zero),
+                    Activation::LeakyRelu => s.where_positive(y, dy, s.mul(leak, dy)),
+                    Activation::Identity => dy,
+                },
+            );
         }
     }
 }

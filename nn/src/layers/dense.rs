@@ -5,7 +5,7 @@
 
 use crate::aligned::padded;
 use crate::gemm::{Strided, gemm};
-use crate::kernel::{LANES, Simd};
+use crate::kernel::{LANES, Simd, vectors_mut};
 use crate::rows;
 use crate::sparse::{SparseMatrix, SparseRow};
 
@@ -188,15 +188,15 @@ impl Dense {
         unsafe {
             if let Some(d_input) = d_input {
                 let (w, d) = (weight.as_ptr(), d_output.as_ptr());
-                rows::rows_times(s, w, stride, self.inputs, d, d_input.as_mut_ptr());
-                if scale != 1.0 {
-                    d_input.iter_mut().for_each(|d| *d *= scale);
-                }
+                rows::rows_times(s, w, stride, self.inputs, scale, d, d_input.as_mut_ptr());
             }
-            let step = -rate / decayed;
-            for (b, d) in bias.iter_mut().zip(d_output.iter_mut()) {
-                *b -= rate * *d;
-                *d *= step;
+            // Vectors throughout: a vector load of what was just stored in smaller pieces would
+            // have to wait until all earlier stores are done.
+            let (rate, step) = (s.splat(-rate), s.splat(-rate / decayed));
+            for (b, d) in vectors_mut(bias).iter_mut().zip(vectors_mut(d_output)) {
+                let v = s.get(d);
+                s.put(b, s.mul_add(rate, v, s.get(b)));
+                s.put(d, s.mul(step, v));
             }
             rows::add_to_rows(s, weight.as_mut_ptr(), stride, input, d_output.as_ptr());
         }

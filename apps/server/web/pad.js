@@ -1,0 +1,153 @@
+// A sheet of paper to draw on, with mouse, finger, pen or keyboard.
+
+import { h } from "./ui.js";
+
+/** Time between two looks at an unfinished stroke, in milliseconds. */
+const LOOK = 140;
+
+export class Pad {
+  /** @param {{width: number, height: number, pen: number, label: string, changed: (pad: Pad) => void}} options */
+  constructor({ width, height, pen, label, changed }) {
+    this.pen = pen;
+    this.changed = changed;
+    /** @type {[number, number][][]} */
+    this.strokes = [];
+    this.canvas = h("canvas", { class: "pad", width, height, tabIndex: 0, role: "application", "aria-label": label });
+    this.cursor = [width / 2, height / 3];
+    this.down = false;
+    this.keyboard = false;
+    this.lookedAt = 0;
+    this.listen();
+    this.paint();
+  }
+
+  get empty() {
+    return this.strokes.length === 0;
+  }
+
+  clear() {
+    this.strokes = [];
+    this.touched();
+  }
+
+  undo() {
+    this.strokes.pop();
+    this.touched();
+  }
+
+  /** The sheet's shape on the screen decides the shape of the picture. */
+  fit() {
+    const box = this.canvas.getBoundingClientRect();
+    if (box.width > 0 && this.empty) {
+      this.canvas.height = Math.round((this.canvas.width * box.height) / box.width);
+      this.paint();
+    }
+  }
+
+  /** What is drawn, as a PNG. @returns {Promise<Blob>} */
+  png() {
+    return new Promise((resolve, reject) => this.canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the drawing cannot be saved"))), "image/png"));
+  }
+
+  touched() {
+    this.paint();
+    this.lookedAt = performance.now();
+    this.changed(this);
+  }
+
+  paint() {
+    const { canvas, pen } = this;
+    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.strokeStyle = context.fillStyle = "#16161d";
+    context.lineWidth = pen;
+    context.lineCap = context.lineJoin = "round";
+    for (const stroke of this.strokes) {
+      context.beginPath();
+      const [first, ...rest] = stroke;
+      context.moveTo(...first);
+      // Curves through the middles between points: a hand makes no corners.
+      let last = first;
+      for (const point of rest) {
+        context.quadraticCurveTo(...last, (last[0] + point[0]) / 2, (last[1] + point[1]) / 2);
+        last = point;
+      }
+      context.lineTo(last[0] + 0.01, last[1]);
+      context.stroke();
+    }
+    if (this.keyboard) {
+      context.strokeStyle = "#4f46e5";
+      context.lineWidth = 3;
+      context.beginPath();
+      context.arc(this.cursor[0], this.cursor[1], pen / 2 + 3, 0, 7);
+      context.stroke();
+    }
+  }
+
+  /** @param {PointerEvent} event @returns {[number, number]} */
+  at(event) {
+    const box = this.canvas.getBoundingClientRect();
+    return [((event.clientX - box.left) * this.canvas.width) / box.width, ((event.clientY - box.top) * this.canvas.height) / box.height];
+  }
+
+  listen() {
+    const { canvas } = this;
+    canvas.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      event.preventDefault();
+      this.fit();
+      canvas.focus({ preventScroll: true });
+      canvas.setPointerCapture(event.pointerId);
+      this.keyboard = false;
+      this.down = true;
+      this.strokes.push([this.at(event)]);
+      this.paint();
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (!this.down) return;
+      const stroke = this.strokes[this.strokes.length - 1];
+      const all = event.getCoalescedEvents?.() ?? [];
+      for (const one of all.length ? all : [event]) stroke.push(this.at(one));
+      this.paint();
+      if (performance.now() - this.lookedAt > LOOK) this.touched();
+    });
+    const end = () => {
+      if (!this.down) return;
+      this.down = false;
+      this.touched();
+    };
+    canvas.addEventListener("pointerup", end);
+    canvas.addEventListener("pointercancel", end);
+    canvas.addEventListener("keydown", (event) => this.key(event));
+    canvas.addEventListener("blur", () => {
+      this.keyboard = this.down = false;
+      this.paint();
+    });
+  }
+
+  /** Arrows move the pen, space puts it down or lifts it, Backspace undoes. @param {KeyboardEvent} event */
+  key(event) {
+    const step = event.shiftKey ? 4 : 14;
+    /** @type {Record<string, [number, number]>} */
+    const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
+    const move = moves[event.key];
+    if (!move && event.key !== " " && event.key !== "Backspace") return;
+    event.preventDefault();
+    this.keyboard = true;
+    if (event.key === "Backspace") return this.undo();
+    if (event.key === " ") {
+      this.down = !this.down;
+      if (this.down) this.strokes.push([[this.cursor[0], this.cursor[1]]]);
+      return this.touched();
+    }
+    this.cursor = [
+      Math.min(this.canvas.width, Math.max(0, this.cursor[0] + move[0])),
+      Math.min(this.canvas.height, Math.max(0, this.cursor[1] + move[1])),
+    ];
+    if (this.down) {
+      this.strokes[this.strokes.length - 1].push([this.cursor[0], this.cursor[1]]);
+      this.touched();
+    } else this.paint();
+  }
+}

@@ -1,0 +1,297 @@
+//! Training pictures: digits, and what is none, written on paper, photographed, and read back.
+//!
+//! [`shapes`] says how characters are written, [`pen`] writes them, [`paper`] photographs them.
+//! [`Scenes`] then sends the photograph through the same [`vision`](crate::vision) as any other
+//! picture, so that a network learns from what it will see.
+
+mod paper;
+mod pen;
+mod shapes;
+
+use decipher_nn::Rng;
+
+use crate::data::Dataset;
+use crate::image::GrayImage;
+use crate::vision;
+
+use paper::Paper;
+use pen::{Ink, Place, Waves};
+
+/// The class of what is no digit, after the ten digits.
+pub const NONE: u8 = 10;
+
+/// Labelled glyphs of 28 x 28 pixels: digits, and what is none.
+#[derive(Clone, Debug, Default)]
+pub struct Examples {
+    images: Vec<u8>,
+    classes: Vec<u8>,
+    /// Where those of each class are.
+    by_class: [Vec<u32>; 11],
+}
+
+impl Examples {
+    /// Adds a glyph (0 = paper, 255 = ink) of a class, 0 to 9 or [`NONE`].
+    ///
+    /// # Panics
+    /// If the class is above [`NONE`].
+    pub fn push(&mut self, image: &[u8; Dataset::PIXELS], class: u8) {
+        self.by_class[usize::from(class)].push(self.classes.len() as u32);
+        self.images.extend(image);
+        self.classes.push(class);
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.classes.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.classes.is_empty()
+    }
+
+    /// The pixels of glyph `i`.
+    pub fn image(&self, i: usize) -> &[u8] {
+        &self.images[i * Dataset::PIXELS..][..Dataset::PIXELS]
+    }
+
+    /// The class of glyph `i`.
+    pub fn class(&self, i: usize) -> u8 {
+        self.classes[i]
+    }
+
+    fn any(&self, class: u8, rng: &mut Rng) -> Option<&[u8]> {
+        let all = &self.by_class[usize::from(class)];
+        let one = rng.below(all.len().max(1) as u32) as usize;
+        all.get(one).map(|&i| self.image(i as usize))
+    }
+}
+
+/// Draws training pictures without end.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenes<'a> {
+    /// MNIST's digits.
+    pub digits: &'a Dataset,
+    /// Glyphs cut out of real pictures; may be empty.
+    pub pictures: &'a Examples,
+    /// Pictures of other things; may be empty.
+    pub things: &'a Examples,
+    /// How many of all pictures show no digit, 0 to 1.
+    pub none: f32,
+}
+
+/// What is written, at its place.
+enum Written<'a> {
+    Lines { lines: Vec<Vec<[f32; 2]>>, width: f32 },
+    Image(&'a [u8]),
+    Pair([&'a [u8]; 2]),
+    Half(&'a [u8]),
+    Nothing,
+}
+
+impl Scenes<'_> {
+    /// A glyph as it was read back from a photograph, and its class. Digit `index` of MNIST may be
+    /// the one in it.
+    pub fn example(&self, index: usize, rng: &mut Rng) -> ([u8; Dataset::PIXELS], u8) {
+        loop {
+            let (class, written) = if rng.uniform() < self.none {
+                (NONE, self.other(index, rng))
+            } else {
+                self.digit(index, rng)
+            };
+            if let Some(glyph) = self.photographed(class, &written, rng) {
+                return (glyph, class);
+            }
+        }
+    }
+
+    fn digit(&self, index: usize, rng: &mut Rng) -> (u8, Written<'_>) {
+        let way = rng.uniform();
+        if way < 0.3 {
+            let class = rng.below(10) as u8;
+            let shape = pick(shapes::DIGITS[usize::from(class)], rng);
+            return (class, Written::Lines { lines: written(shape, rng), width: pen_width(rng) });
+        }
+        if way < 0.48 {
+            let class = rng.below(10) as u8;
+            if let Some(image) = self.pictures.any(class, rng) {
+                return (class, Written::Image(image));
+            }
+        }
+        (self.digits.label(index), Written::Image(self.digits.image(index)))
+    }
+
+    fn other(&self, index: usize, rng: &mut Rng) -> Written<'_> {
+        let lines = |lines, rng: &mut Rng| Written::Lines { lines, width: pen_width(rng) };
+        let any_digit =
+            |rng: &mut Rng| self.digits.image(rng.below(self.digits.len() as u32) as usize);
+        match rng.below(100) {
+            0..35 => lines(written(pick(shapes::OTHERS, rng), rng), rng),
+            35..47 => lines(pen::scribble(rng), rng),
+            47..69 => match self.pictures.any(NONE, rng) {
+                Some(image) => Written::Image(image),
+                None => lines(written(pick(shapes::OTHERS, rng), rng), rng),
+            },
+            69..75 => match self.things.any(NONE, rng) {
+                Some(image) => Written::Image(image),
+                None => lines(pen::scribble(rng), rng),
+            },
+            75..87 => Written::Pair([self.digits.image(index), any_digit(rng)]),
+            87..91 => {
+                // Half a 1 or 7 is a stroke, and as such a 1.
+                let wide = |i: &usize| matches!(self.digits.label(*i), 0 | 2 | 3 | 5 | 6 | 8);
+                let wide = (index..self.digits.len()).chain(0..index).find(wide);
+                wide.map_or(Written::Nothing, |i| Written::Half(self.digits.image(i)))
+            }
+            91..95 => {
+                // Blots.
+                Written::Lines { lines: pen::scribble(rng), width: 0.25 + 0.5 * rng.uniform() }
+            }
+            95..98 => {
+                // Dashes; upright ones are ones.
+                let y = 0.4 * (rng.uniform() - 0.5);
+                let line = vec![[-0.5, y], [0.0, 0.05 * rng.normal()], [0.5, -y]];
+                Written::Lines { lines: vec![line], width: pen_width(rng) }
+            }
+            _ => Written::Nothing,
+        }
+    }
+
+    /// The glyph that is read back; `None` if there is none, or another than was written.
+    fn photographed(
+        &self,
+        class: u8,
+        written: &Written,
+        rng: &mut Rng,
+    ) -> Option<[u8; Dataset::PIXELS]> {
+        let size = 13.0 + 43.0 * rng.uniform().powi(2);
+        let room = |rng: &mut Rng| (size * (1.08 + 0.8 * rng.uniform().powi(2))) as usize + 2;
+        let mut ink = Ink::none(room(rng), room(rng));
+        let place = self.place(&ink, size, class, written, rng);
+        let mut paper = Paper::any(size, rng);
+        write(&mut ink, written, &place, rng);
+        if matches!(written, Written::Nothing) {
+            (paper.contrast, paper.grain) = (0.3, 1.0 + 12.0 * rng.uniform());
+        } else if rng.uniform() < 0.2 {
+            self.neighbour(&mut ink, size, rng);
+        }
+        let picture = paper.photograph(ink, rng);
+        let layout = vision::single(&picture);
+        let glyph = layout.lines.first()?.glyphs.first()?;
+        let overlap = |from: usize, to: usize, i: usize| {
+            let half = 0.5 * (place.right[i].abs() + place.down[i].abs());
+            let (low, high) = (place.middle[i] - half, place.middle[i] + half);
+            (high.min(to as f32) - low.max(from as f32)) / (high - low)
+        };
+        let b = glyph.bounds;
+        let (wide, high) = (overlap(b.x, b.right(), 0), overlap(b.y, b.bottom(), 1));
+        let whole = match written {
+            Written::Nothing => true,
+            Written::Pair(_) => wide > 0.85,
+            _ if class == NONE => wide.max(high) > 0.6,
+            // A one is narrower than its place.
+            _ => high > 0.6 && (wide > 0.6 || b.width * 3 < b.height * 2),
+        };
+        whole.then_some(glyph.pixels)
+    }
+
+    fn place(&self, ink: &Ink, size: f32, class: u8, written: &Written, rng: &mut Rng) -> Place {
+        let drawn = matches!(written, Written::Lines { .. });
+        let turn = (if rng.uniform() < 0.1 { 0.22 } else { 0.1 }) * rng.normal();
+        let slant = if drawn { 0.1 + 0.2 * rng.normal() } else { 0.12 * rng.normal() };
+        let aspect = match (drawn, class) {
+            // A digit that was drawn fills its square, which is too wide for one.
+            (true, NONE) => 0.75 + 0.35 * rng.uniform(),
+            (true, 1) => 0.25 + 0.5 * rng.uniform(),
+            (true, _) => 0.45 + 0.5 * rng.uniform(),
+            (false, _) => 0.85 + 0.3 * rng.uniform(),
+        };
+        let (sin, cos) = turn.clamp(-0.5, 0.5).sin_cos();
+        let right = [size * aspect * cos, size * aspect * sin];
+        let slant = slant.clamp(-0.6, 0.7);
+        let down = [size * (-sin - slant * cos), size * (cos - slant * sin)];
+        let cut = if rng.uniform() < 0.1 { 0.12 } else { 0.0 };
+        let sizes = [ink.width as f32, ink.height as f32];
+        let middle = std::array::from_fn(|i| {
+            let half = 0.5 * (right[i].abs() + down[i].abs());
+            let free = (sizes[i] / 2.0 - half + cut * size).max(0.0);
+            sizes[i] / 2.0 + free * (2.0 * rng.uniform() - 1.0)
+        });
+        Place { middle, right, down }
+    }
+
+    /// Something that the picture's edge cuts.
+    fn neighbour(&self, ink: &mut Ink, size: f32, rng: &mut Rng) {
+        let (width, height) = (ink.width as f32, ink.height as f32);
+        let beyond = size * (0.1 + 0.25 * rng.uniform());
+        let along = rng.uniform();
+        let middle = match rng.below(4) {
+            0 => [-beyond, along * height],
+            1 => [width + beyond, along * height],
+            2 => [along * width, -beyond],
+            _ => [along * width, height + beyond],
+        };
+        let place = Place { middle, right: [0.8 * size, 0.0], down: [0.0, size] };
+        let image = self.digits.image(rng.below(self.digits.len() as u32) as usize);
+        ink.stamp(image, &place, 0.35, &Waves::new(0.0, rng));
+    }
+}
+
+fn write(ink: &mut Ink, what: &Written, place: &Place, rng: &mut Rng) {
+    let edge = 0.2 + 0.45 * rng.uniform();
+    let waves = Waves::new(0.012 + 0.025 * rng.uniform(), rng);
+    match what {
+        Written::Lines { lines, width } => {
+            let size = place.down[1].abs();
+            let pressure = 0.35 * rng.uniform();
+            ink.draw(lines, place, width * size, pressure, rng);
+        }
+        Written::Image(image) => ink.stamp(image, place, edge, &waves),
+        Written::Pair(images) => {
+            let apart = 0.28 + 0.12 * rng.uniform();
+            for (image, side) in images.iter().zip([-1.0, 1.0]) {
+                let mut half = *place;
+                (0..2).for_each(|i| half.middle[i] += side * apart * place.right[i]);
+                half.right = half.right.map(|r| 0.72 * r);
+                half.down = half.down.map(|d| 0.9 * d);
+                ink.stamp(image, &half, edge, &waves);
+            }
+        }
+        Written::Half(image) => {
+            let mut part = image.to_vec();
+            let (from, to) = if rng.below(2) == 0 { (0, 13) } else { (14, 28) };
+            part.chunks_exact_mut(28).for_each(|row| row[from..to].fill(0));
+            ink.stamp(&part, place, edge, &waves);
+        }
+        Written::Nothing => {}
+    }
+}
+
+fn written(shape: shapes::Shape, rng: &mut Rng) -> Vec<Vec<[f32; 2]>> {
+    let wobble = 0.015 + 0.035 * rng.uniform();
+    pen::strokes(shape, wobble, rng)
+}
+
+/// As a share of a character's height: from a hairline to a broad felt pen.
+fn pen_width(rng: &mut Rng) -> f32 {
+    0.035 * (5.5f32).powf(rng.uniform())
+}
+
+fn pick<T: Copy>(from: &[T], rng: &mut Rng) -> T {
+    from[rng.below(from.len() as u32) as usize]
+}
+
+/// Training glyphs side by side, to be looked at: dark on white, `columns` a row.
+pub fn sheet(glyphs: &[[u8; Dataset::PIXELS]], columns: usize) -> GrayImage {
+    const STEP: usize = Dataset::SIDE + 2;
+    let mut sheet = GrayImage::filled(columns * STEP, glyphs.len().div_ceil(columns) * STEP, 200);
+    let width = sheet.width();
+    for (i, glyph) in glyphs.iter().enumerate() {
+        for (y, row) in glyph.chunks_exact(Dataset::SIDE).enumerate() {
+            let start = (i / columns * STEP + y + 1) * width + i % columns * STEP + 1;
+            let to = &mut sheet.pixels_mut()[start..][..Dataset::SIDE];
+            to.iter_mut().zip(row).for_each(|(to, ink)| *to = 255 - ink);
+        }
+    }
+    sheet
+}

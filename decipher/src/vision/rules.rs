@@ -1,0 +1,215 @@
+//! Takes ruled lines, squares and table lines off the paper, without breaking the strokes on them.
+
+use super::{Component, Mask, connected_components};
+use crate::image::Rect;
+
+/// Erases straight thin lines that run across the picture, or along its edge, or beside others of
+/// their kind. Returns what they covered.
+///
+/// A line is where the ink is thin across it; where a stroke crosses the line, the ink is thick,
+/// and stays.
+pub fn erase_rules(mask: &mut Mask) -> Vec<Rect> {
+    let (width, height) = (mask.width(), mask.height());
+    let thick = (width.min(height) / 40).clamp(2, 14);
+    let mut erased = Vec::new();
+    for axis in [Axis::Across, Axis::Down] {
+        let thin = match axis {
+            Axis::Across => thin_across(mask, thick),
+            Axis::Down => thin_down(mask, thick),
+        };
+        let mut segments = connected_components(&thin, thick);
+        segments.retain(|s| {
+            axis.length(&s.bounds) >= thick && s.area <= thick * axis.length(&s.bounds)
+        });
+        let lines = chain(&segments, axis, thick);
+        for line in choose(lines, axis, width, height) {
+            for run in line.segments.iter().flat_map(|&i| &segments[i].runs) {
+                mask.row_mut(run.y)[run.start..run.end].fill(false);
+            }
+            erased.push(line.bounds);
+        }
+    }
+    erased
+}
+
+/// The way a line runs.
+#[derive(Clone, Copy, PartialEq)]
+enum Axis {
+    Across,
+    Down,
+}
+
+impl Axis {
+    fn length(self, b: &Rect) -> usize {
+        if self == Axis::Across { b.width } else { b.height }
+    }
+
+    /// First and last place of a piece: along the line, and the middle of the ink across it.
+    fn ends(self, piece: &Component) -> [(usize, f32); 2] {
+        let b = piece.bounds;
+        let ends = match self {
+            Axis::Across => [b.x, b.right() - 1],
+            Axis::Down => [b.y, b.bottom() - 1],
+        };
+        ends.map(|end| {
+            let (mut sum, mut count) = (0.0, 0.0);
+            for run in &piece.runs {
+                match self {
+                    Axis::Across if (run.start..run.end).contains(&end) => {
+                        (sum, count) = (sum + run.y as f32, count + 1.0);
+                    }
+                    Axis::Down if run.y == end => {
+                        let middle = (run.start + run.end - 1) as f32 / 2.0;
+                        (sum, count) = (sum + middle, count + 1.0);
+                    }
+                    _ => {}
+                }
+            }
+            (end, sum / f32::max(count, 1.0))
+        })
+    }
+}
+
+/// Ink of at most `thick` pixels, measured downwards.
+fn thin_across(mask: &Mask, thick: usize) -> Mask {
+    let (width, height) = (mask.width(), mask.height());
+    let mut thin = Mask::new(width, height, vec![false; width * height]);
+    let mut depth = vec![0usize; width];
+    for y in 0..=height {
+        for x in 0..width {
+            if y < height && mask.row(y)[x] {
+                depth[x] += 1;
+            } else if depth[x] > 0 {
+                if depth[x] <= thick {
+                    (y - depth[x]..y).for_each(|y| thin.row_mut(y)[x] = true);
+                }
+                depth[x] = 0;
+            }
+        }
+    }
+    thin
+}
+
+/// Ink of at most `thick` pixels, measured to the right.
+fn thin_down(mask: &Mask, thick: usize) -> Mask {
+    let (width, height) = (mask.width(), mask.height());
+    let mut thin = Mask::new(width, height, vec![false; width * height]);
+    for y in 0..height {
+        let mut x = 0;
+        for run in mask.row(y).chunk_by(|a, b| a == b) {
+            if run[0] && run.len() <= thick {
+                thin.row_mut(y)[x..x + run.len()].fill(true);
+            }
+            x += run.len();
+        }
+    }
+    thin
+}
+
+/// Pieces of one line.
+struct Line {
+    segments: Vec<usize>,
+    bounds: Rect,
+    /// The length of its pieces.
+    covered: usize,
+}
+
+/// Links pieces that go on where another ended: strokes and crossing lines part them.
+fn chain(segments: &[Component], axis: Axis, thick: usize) -> Vec<Line> {
+    let ends: Vec<_> = segments.iter().map(|s| axis.ends(s)).collect();
+    let mut order: Vec<usize> = (0..segments.len()).collect();
+    order.sort_by_key(|&i| ends[i][0].0);
+    let mut lines: Vec<Line> = Vec::new();
+    // As wide as the strokes may be that lie on the line.
+    let reach = (3 * thick).max(8);
+    for i in order {
+        let [(start, at), _] = ends[i];
+        let goes_on = |line: &&mut Line| {
+            let (end, level) = ends[*line.segments.last().expect("a line has pieces")][1];
+            let gap = start.saturating_sub(end);
+            start + thick > end
+                && gap <= reach
+                && (at - level).abs() <= thick as f32 / 2.0 + 1.0 + 0.1 * gap as f32
+        };
+        let length = axis.length(&segments[i].bounds);
+        match lines.iter_mut().rev().find(goes_on) {
+            Some(line) => {
+                line.segments.push(i);
+                line.bounds = line.bounds.union(&segments[i].bounds);
+                line.covered += length;
+            }
+            None => {
+                lines.push(Line { segments: vec![i], bounds: segments[i].bounds, covered: length })
+            }
+        }
+    }
+    lines
+}
+
+/// Of all that is straight and thin, what is no writing.
+fn choose(mut lines: Vec<Line>, axis: Axis, width: usize, height: usize) -> Vec<Line> {
+    // Along the line, and across it.
+    let (along, across) = match axis {
+        Axis::Across => (width, height),
+        Axis::Down => (height, width),
+    };
+    let place = |b: &Rect| match axis {
+        Axis::Across => (b.x, b.right(), b.y, b.bottom()),
+        Axis::Down => (b.y, b.bottom(), b.x, b.right()),
+    };
+    lines.retain(|line| {
+        let (start, end, low, high) = place(&line.bounds);
+        let length = end - start;
+        // Straight: it may slope, but is long compared with what it rises.
+        length * 2 >= along && line.covered * 4 >= length * 3 && (high - low) * 8 <= length
+    });
+    let many = lines.len() >= 3 && along.max(across) >= 200;
+    lines.retain(|line| {
+        let (start, end, low, high) = place(&line.bounds);
+        let through = start * 20 <= along && (along - end) * 20 <= along;
+        let beside_edge = high * 8 <= across || low * 8 >= across * 7;
+        through || beside_edge || many
+    });
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mask(width: usize, height: usize, ink: impl Fn(usize, usize) -> bool) -> Mask {
+        Mask::new(width, height, (0..width * height).map(|i| ink(i % width, i / width)).collect())
+    }
+
+    #[test]
+    fn a_ruled_line_goes_and_the_stroke_on_it_stays_whole() {
+        let stroke = |x: usize, y: usize| (48..54).contains(&x) && (20..80).contains(&y);
+        let slope = |x: usize, y: usize| (50 + x / 25..52 + x / 25).contains(&y);
+        let mut paper = mask(100, 100, |x, y| stroke(x, y) || slope(x, y));
+        assert_eq!(erase_rules(&mut paper).len(), 1);
+        assert_eq!(paper, mask(100, 100, stroke));
+    }
+
+    #[test]
+    fn squares_go_and_leave_only_where_they_cross() {
+        let square = |x: usize, y: usize| x % 40 == 9 || y % 40 == 9;
+        let digit = |x: usize, y: usize| (100..106).contains(&x) && (60..150).contains(&y);
+        let mut paper = mask(240, 240, |x, y| square(x, y) || digit(x, y));
+        assert_eq!(erase_rules(&mut paper).len(), 12);
+        let left: Vec<usize> =
+            connected_components(&paper, 0).iter().map(|c| c.area).filter(|&a| a > 4).collect();
+        assert_eq!(left, [6 * 90]);
+    }
+
+    #[test]
+    fn bars_of_digits_are_no_rules() {
+        let seven = |x: usize, y: usize| {
+            let x = x % 30;
+            (5..25).contains(&x) && ((20..22).contains(&y) || (x >= 22 && (20..60).contains(&y)))
+        };
+        let mut row = mask(180, 80, |x, y| (30..150).contains(&x) && seven(x, y));
+        let before = row.clone();
+        assert!(erase_rules(&mut row).is_empty());
+        assert_eq!(row, before);
+    }
+}
