@@ -48,13 +48,13 @@ def sgd_epoch(params, x, y, order, rate, batch):
     return lax.scan(step, params, order[: len(order) // batch * batch].reshape(-1, batch))[0]
 
 
-def _load(task, part, grey=False):
+def load(task, part, grey=False):
     images, labels = mnist.load(task.data, part, np.float32, grey)
     return jnp.asarray(images), jnp.asarray(labels.astype(np.int32))
 
 
 def _epochs(task, epoch, rate, **options):
-    train, test = _load(task, "train"), _load(task, "t10k")
+    train, test = load(task, "train"), load(task, "t10k")
     seeds = iter(range(1_000))
 
     def once():

@@ -17,8 +17,8 @@ def about():
 def lenet():
     return keras.Sequential([
         layers.Input((28, 28, 1)),
-        layers.Conv2D(6, 5, padding="same", activation="tanh"), layers.AveragePooling2D(),
-        layers.Conv2D(16, 5, activation="tanh"), layers.AveragePooling2D(), layers.Flatten(),
+        layers.Conv2D(6, 5, padding="same", activation="tanh"), layers.AveragePooling2D(2),
+        layers.Conv2D(16, 5, activation="tanh"), layers.AveragePooling2D(2), layers.Flatten(),
         layers.Dense(120, activation="tanh"), layers.Dense(84, activation="tanh"), layers.Dense(10)])
 
 
@@ -26,7 +26,7 @@ def example():
     return keras.Sequential([
         layers.Input((28, 28, 1)),
         layers.Conv2D(32, 3, activation="relu"), layers.Conv2D(64, 3, activation="relu"),
-        layers.MaxPooling2D(), layers.Dropout(0.25), layers.Flatten(),
+        layers.MaxPooling2D(2), layers.Dropout(0.25), layers.Flatten(),
         layers.Dense(128, activation="relu"), layers.Dropout(0.5), layers.Dense(10)])
 
 
@@ -38,14 +38,15 @@ def _epoch(task, make, batch, rate):
     images, labels = images.reshape(-1, 28, 28, 1)[:count], labels[:count]
     test_images, test_labels = mnist.load(task.data, "t10k", np.float32, grey=True)
     net = make()
-    net.compile(keras.optimizers.SGD(rate, momentum=0.9),
-                keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
     fresh = net.get_weights()
 
     def once():
         net.set_weights(fresh)
-        for variable in net.optimizer.variables[2:]:  # but for the step's number and the rate
-            variable.assign(np.zeros(variable.shape, np.float32))
+        # The momentum starts anew with the optimiser; the compiled step is made again with it.
+        net.compile(keras.optimizers.SGD(rate, momentum=0.9),
+                    keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                    metrics=["accuracy"])
+        net.fit(images[:batch], labels[:batch], batch_size=batch, verbose=0)
         began = time.perf_counter()
         net.fit(images, labels, batch_size=batch, verbose=0)
         seconds = time.perf_counter() - began

@@ -183,8 +183,8 @@ def infer_mlp(task):
 
 
 def infer_lenet(task):
-    return _infer(task, lenet)
+    return _infer(task, lenet, CHANNELS_LAST)
 
 
 def infer_example(task):
-    return _infer(task, example)
+    return _infer(task, example, CHANNELS_LAST)
