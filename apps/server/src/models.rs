@@ -171,7 +171,7 @@ impl ModelSummary {
             };
             LayerSummary {
                 kind: kind.into(),
-                width: model.network.width(i),
+                width: model.network.output_shape(i).values(),
                 weights: weights.map_or(vec![], |spec| spec.shape.clone()),
                 text,
             }
