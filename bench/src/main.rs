@@ -11,7 +11,7 @@ use clap::Parser;
 use decipher::data::{Dataset, load_mnist_test};
 use decipher::metrics::best;
 use decipher::model::Model;
-use decipher::nn::{Inputs, padded};
+use decipher::nn::{Inputs, Layer, padded};
 use serde_json::{Value, json};
 
 /// Results are JSON, an object a line.
@@ -53,12 +53,18 @@ fn main() -> Result<()> {
 /// From inputs made beforehand, as the tensors of other programs are, to the outputs for each
 /// digit; on this one thread, without an allocation.
 fn infer(model: &Model, digits: &Dataset, batch: usize) -> Result<()> {
-    let inputs = model.pixels.inputs(digits.images());
+    let (sparse, dense): (_, Vec<f32>);
+    let inputs = if matches!(model.network.layers()[0], Layer::Dense { .. }) {
+        sparse = model.pixels.inputs(digits.images());
+        Inputs::Sparse(&sparse)
+    } else {
+        dense = digits.images().iter().map(|&pixel| model.pixels.value(pixel)).collect();
+        Inputs::Dense(&dense)
+    };
     let all: Vec<u32> = (0..digits.len() as u32).collect();
     let mut workspace = model.network.workspace(batch);
     let mut pass = |right: &mut usize| {
         for rows in all.chunks_exact(batch) {
-            let inputs = Inputs::Sparse(&inputs);
             let outputs = model.network.forward(&model.params, inputs, rows, &mut workspace);
             for (output, &row) in black_box(outputs).chunks_exact(padded(10)).zip(rows) {
                 let output = output[..10].try_into().expect("ten of them");
@@ -108,4 +114,22 @@ fn peak_mib() -> Option<f64> {
 #[cfg(not(unix))]
 fn peak_mib() -> Option<f64> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use decipher::recipe::Recipe;
+
+    #[test]
+    fn the_recipes_that_are_timed_are_valid() {
+        let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/recipes")).unwrap();
+        let mut names: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+        names.sort();
+        assert!(names.len() >= 4);
+        for name in names {
+            let recipe = Recipe::find(name.to_str().unwrap()).unwrap();
+            // A second epoch is the one that is timed.
+            assert_eq!(recipe.training.epochs, 2, "{}", name.display());
+        }
+    }
 }
