@@ -52,6 +52,8 @@ fn what_was_trained_can_be_tested_and_threads_change_nothing() {
     let tested = run(&["test", "a.safetensors", "--format", "json", "--mistakes", "m.svg"]);
     let result = &objects(&tested)[0];
     assert_eq!(result["accuracy"], done["test_accuracy"]);
+    assert!(result["nll"].as_f64().unwrap() > 0.0);
+    assert!((0.0..=1.0).contains(&result["ece"].as_f64().unwrap()));
     let wrong = 750 - result["right"].as_u64().unwrap() as usize;
     assert_eq!(text(&file("m.svg")).matches("<title>").count(), wrong);
 }
