@@ -1,7 +1,7 @@
 //! Looking into a network: what each layer makes of a digit, which pixels spoke for an answer,
 //! which units are dead, and what the network is worth with some units changed.
 
-use decipher_nn::{Inputs, padded};
+use decipher_nn::Inputs;
 use rayon::prelude::*;
 
 use crate::data::Dataset;
@@ -41,14 +41,15 @@ impl Model {
     /// If `images` are not whole images, or there is no such layer.
     pub fn values_of(&self, layer: usize, images: &[u8]) -> Vec<Vec<f32>> {
         assert!(images.len().is_multiple_of(Dataset::PIXELS), "images have 784 pixels each");
-        let width = self.network.width(layer);
+        let width = self.network.output_shape(layer).values();
         let chunk = |images: &[u8]| {
             let inputs = self.pixels.inputs(images);
             let rows: Vec<u32> = (0..inputs.rows() as u32).collect();
             let mut workspace = self.network.workspace(rows.len());
-            self.network.forward(&self.params, Inputs::Sparse(&inputs), &rows, &mut workspace);
-            let values = workspace.values(layer).chunks_exact(padded(width)).take(rows.len());
-            values.map(|row| row[..width].to_vec()).collect::<Vec<_>>()
+            let inputs = Inputs::Sparse(&inputs);
+            let (net, params) = (&self.network, &self.params);
+            let values = net.layer_values(layer, params, inputs, &rows, &mut workspace);
+            values.chunks_exact(width).map(<[f32]>::to_vec).collect::<Vec<_>>()
         };
         images.par_chunks(CHUNK * Dataset::PIXELS).flat_map_iter(chunk).collect()
     }
@@ -82,7 +83,7 @@ impl Model {
                 let all = values.iter().map(|row| row[unit]);
                 all.fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(v), high.max(v)))
             };
-            let units = 0..self.network.width(layer);
+            let units = 0..self.network.output_shape(layer).values();
             units.filter(|&u| matches!(range(u), (low, high) if high - low < STILL)).collect()
         };
         (0..self.network.layers().len()).map(still).collect()
@@ -208,7 +209,8 @@ mod tests {
     fn a_unit_switched_off_is_dead() {
         let (model, digits) = (Model::bundled(), sample().range(0..64));
         let before = model.dead_units(digits.images());
-        let unit = (0..model.network.width(0)).find(|u| !before[0].contains(u)).unwrap();
+        let unit =
+            (0..model.network.output_shape(0).values()).find(|u| !before[0].contains(u)).unwrap();
         let changed = model.changed(&[Change { layer: 0, unit, scale: 0.0 }]).unwrap();
         assert!(changed.dead_units(digits.images())[0].contains(&unit));
         let same = model.changed(&[Change { layer: 0, unit, scale: 1.0 }]).unwrap();

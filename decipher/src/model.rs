@@ -281,8 +281,7 @@ impl Model {
         assert!(images.len().is_multiple_of(Dataset::PIXELS), "images have 784 pixels each");
         let count = images.len() / Dataset::PIXELS;
         let mut all = vec![[0.0; 10]; count];
-        let chunks = all.par_chunks_mut(CHUNK).zip(images.par_chunks(CHUNK * Dataset::PIXELS));
-        chunks.for_each(|(all, images)| {
+        let read = |(all, images): (&mut [[f32; 10]], &[u8])| {
             let inputs = self.pixels.inputs(images);
             let rows: Vec<u32> = (0..all.len() as u32).collect();
             let mut workspace = self.network.workspace(all.len());
@@ -294,7 +293,14 @@ impl Model {
             {
                 to.copy_from_slice(&from[..10]);
             }
-        });
+        };
+        if (1..=CHUNK).contains(&count) {
+            // Handing it to another thread would take longer than doing it.
+            read((&mut all, images));
+        } else {
+            let images = images.par_chunks(CHUNK * Dataset::PIXELS);
+            all.par_chunks_mut(CHUNK).zip(images).for_each(read);
+        }
         all
     }
 }

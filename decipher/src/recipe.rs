@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use decipher_nn::{Init, Layer, Loss, Network, Schedule};
+use decipher_nn::{Init, Layer, Loss, Network, Schedule, Shape};
 use serde::Deserialize;
 
 use crate::augment::Augment;
@@ -11,13 +11,15 @@ use crate::model::Pixels;
 use crate::scene::{NONE, SceneMix};
 
 /// The recipes that come with Decipher, by name.
-pub const RECIPES: [(&str, &str); 7] = [
+pub const RECIPES: [(&str, &str); 9] = [
     ("tutorial", include_str!("../../recipes/tutorial.toml")),
     ("tutorial-97", include_str!("../../recipes/tutorial-97.toml")),
     ("book-1", include_str!("../../recipes/book-1.toml")),
     ("book-1-wide", include_str!("../../recipes/book-1-wide.toml")),
     ("book-2", include_str!("../../recipes/book-2.toml")),
     ("dense", include_str!("../../recipes/dense.toml")),
+    ("lenet-5", include_str!("../../recipes/lenet-5.toml")),
+    ("pytorch-example", include_str!("../../recipes/pytorch-example.toml")),
     ("reader", include_str!("../../recipes/reader.toml")),
 ];
 
@@ -55,9 +57,18 @@ pub struct Training {
     /// How the learning rate changes.
     #[serde(default = "constant", deserialize_with = "schedule")]
     pub schedule: Schedule,
-    /// Share of the last step that is taken again, in [0, 1).
+    /// How gradients become steps.
+    #[serde(default)]
+    pub optimizer: Optimizer,
+    /// Share of the last step that is taken again, in [0, 1); of SGD.
     #[serde(default)]
     pub momentum: f32,
+    /// Share of the target that is spread over all classes, in [0, 1).
+    #[serde(default)]
+    pub label_smoothing: f32,
+    /// Decay of a moving average of the weights, in [0, 1), which is then the result; 0: none.
+    #[serde(default)]
+    pub average: f32,
     /// Each step takes `learning_rate * weight_decay` of every weight away.
     #[serde(default)]
     pub weight_decay: f32,
@@ -87,6 +98,17 @@ pub struct DataPlan {
     pub test_every_epoch: bool,
 }
 
+/// The `optimizer` of a recipe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Optimizer {
+    /// Stochastic gradient descent, with `momentum` if it is above 0.
+    #[default]
+    Sgd,
+    /// Adam with decoupled weight decay.
+    AdamW,
+}
+
 fn constant() -> Schedule {
     Schedule::Constant
 }
@@ -103,12 +125,14 @@ fn schedule<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Schedule, D::Er
         Step { factor: f32, steps: u32 },
         Linear,
         Cosine,
+        OneCycle { warmup: f32 },
     }
     Ok(match Named::deserialize(from)? {
         Named::Constant => Schedule::Constant,
         Named::Step { factor, steps } => Schedule::Step { factor, steps },
         Named::Linear => Schedule::Linear,
         Named::Cosine => Schedule::Cosine,
+        Named::OneCycle { warmup } => Schedule::OneCycle { warmup },
     })
 }
 
@@ -211,10 +235,13 @@ impl Recipe {
     }
 }
 
+/// The shape of a network's input.
+const DIGIT: Shape = Shape { height: Dataset::SIDE, width: Dataset::SIDE, channels: 1 };
+
 /// The network of these layers, from 784 pixels to 10 digits, or to these and "no digit".
 pub(crate) fn network(layers: &[String]) -> Result<Network, String> {
     let layers = layers.iter().map(|l| l.parse()).collect::<Result<Vec<Layer>, _>>()?;
-    let network = Network::new(Dataset::PIXELS, &layers)?;
+    let network = Network::new(DIGIT, &layers)?;
     match network.outputs() {
         10 | 11 => Ok(network),
         n => Err(format!(
@@ -228,6 +255,13 @@ fn unknown<const N: usize>(what: &str, name: &str, known: [&str; N]) -> String {
 }
 
 impl Training {
+    /// Whether digits are learned from one by one, which only plain SGD on dense layers can do.
+    pub(crate) fn is_online(&self, network: &Network) -> bool {
+        let plain = self.optimizer == Optimizer::Sgd
+            && [self.momentum, self.label_smoothing, self.average] == [0.0; 3];
+        self.batch == 1 && plain && network.is_dense()
+    }
+
     fn check(&self) -> Result<(), String> {
         let within = |name: &str, value: f32, range: std::ops::Range<f32>| {
             if range.contains(&value) {
@@ -243,9 +277,15 @@ impl Training {
         }
         within("learning_rate", self.learning_rate, f32::MIN_POSITIVE..1000.0)?;
         within("momentum", self.momentum, 0.0..1.0)?;
+        within("label_smoothing", self.label_smoothing, 0.0..1.0)?;
+        within("average", self.average, 0.0..1.0)?;
         within("weight_decay", self.weight_decay, 0.0..1.0 / self.learning_rate)?;
-        if let Schedule::Step { factor, .. } = self.schedule {
-            within("schedule.factor", factor, 0.0..1.0)?;
+        match self.schedule {
+            Schedule::Step { factor, .. } => within("schedule.factor", factor, 0.0..1.0)?,
+            Schedule::OneCycle { warmup } => {
+                within("schedule.warmup", warmup, f32::MIN_POSITIVE..1.0)?;
+            }
+            _ => {}
         }
         self.scenes.as_ref().map_or(Ok(()), SceneMix::check)?;
         self.augment.as_ref().map_or(Ok(()), Augment::check)

@@ -7,7 +7,7 @@ use crate::augment::Augment;
 use crate::data::{Dataset, sample};
 use crate::metrics::accuracy;
 use crate::model::{Model, Source};
-use crate::recipe::{DataPlan, Recipe, Training};
+use crate::recipe::{DataPlan, Optimizer, Recipe, Training};
 use crate::scene::Examples;
 use crate::train::{Options, Progress, Split, TrainError, train_from};
 
@@ -110,6 +110,9 @@ fn recipe(model: &Model) -> Recipe {
         loss: model.loss,
         init: Init::He, // not used: the weights are there
         training: Training {
+            optimizer: Optimizer::Sgd,
+            label_smoothing: 0.0,
+            average: 0.0,
             epochs: 4,
             batch: 32,
             learning_rate: 0.01,

@@ -3,13 +3,15 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use decipher_nn::{BatchTrainer, Inputs, Online, Params, Rng, Sgd, SparseMatrix};
+use decipher_nn::{
+    BatchTrainer, BatchTraining, Inputs, Method, Objective, Online, Params, Rng, SparseMatrix,
+};
 use rayon::prelude::*;
 
 use crate::data::{Dataset, Mnist};
 use crate::metrics::accuracy;
 use crate::model::{Model, Source, TrainingRecord};
-use crate::recipe::{DataPlan, Recipe};
+use crate::recipe::{DataPlan, Optimizer, Recipe};
 use crate::scene::{Examples, Scenes};
 
 /// What randomness is for; together with seed, epoch and digit the key of a generator.
@@ -243,11 +245,24 @@ impl<'a> Run<'a> {
     fn new(recipe: &'a Recipe, split: &'a Split, Options { epochs, seed, .. }: Options) -> Self {
         let training = &recipe.training;
         let inputs = || recipe.pixels.inputs(split.train.images());
-        let sgd = Sgd { momentum: training.momentum, weight_decay: training.weight_decay };
-        let batches = || BatchTrainer::new(&recipe.network, recipe.loss, sgd, training.batch);
+        let batches = || {
+            let method = match training.optimizer {
+                Optimizer::Sgd => Method::Sgd { momentum: training.momentum },
+                Optimizer::AdamW => Method::AdamW,
+            };
+            let weight_decay = training.weight_decay;
+            let label_smoothing = training.label_smoothing;
+            let how = BatchTraining {
+                objective: Objective { loss: recipe.loss, label_smoothing },
+                optimizer: decipher_nn::Optimizer { method, weight_decay },
+                average: training.average,
+                seed,
+            };
+            BatchTrainer::new(&recipe.network, how, training.batch)
+        };
         let learner = if training.augment.is_some() || training.scenes.is_some() {
             Learner::Augmented(batches())
-        } else if training.batch == 1 && training.momentum == 0.0 {
+        } else if training.is_online(&recipe.network) {
             Learner::Online(Online::new(&recipe.network), inputs())
         } else {
             Learner::Batch(batches(), inputs())
@@ -304,11 +319,25 @@ impl<'a> Run<'a> {
             }
         }
         let train_seconds = self.clock.as_secs_f64();
-        Ok(Trained { model: self.model, epochs, train_seconds, interrupted })
+        Ok(Trained { model: self.result(), epochs, train_seconds, interrupted })
+    }
+
+    /// The averaged weights, where the recipe asks for them.
+    fn average(&self) -> Option<&Params> {
+        match &self.learner {
+            Learner::Batch(trainer, _) | Learner::Augmented(trainer) => trainer.average(),
+            Learner::Online(..) => None,
+        }
+    }
+
+    /// The model as it would be if training ended here.
+    fn result(&self) -> Model {
+        let params = self.average().unwrap_or(&self.model.params).clone();
+        Model { params, ..self.model.clone() }
     }
 
     fn accuracy(&self, digits: &Dataset) -> f64 {
-        accuracy(&self.model.probabilities(digits.images()), digits.labels())
+        accuracy(&self.result().probabilities(digits.images()), digits.labels())
     }
 
     /// One epoch, or the part until `progress` broke it off; returns its mean loss.

@@ -1,45 +1,70 @@
 //! Mini-batch training: the one place with threads.
 //!
-//! A batch is cut into shards of a fixed size. Each shard's gradient is computed on its own, and
-//! the gradients are added in the order of the shards, so the number of threads changes nothing.
+//! A batch is cut into at most [`SHARDS`] shards, whatever the number of threads. Each shard's
+//! gradient is computed on its own, pass by pass, and the gradients are added in the order of the
+//! shards, so the number of threads changes nothing.
 
 use rayon::prelude::*;
 
-use crate::loss::Loss;
-use crate::network::{Network, Params, Transposed, Workspace};
-use crate::optim::Sgd;
+use crate::loss::Objective;
+use crate::network::{Network, Params, Transposed};
+use crate::optim::{Descent, Optimizer};
+use crate::pass::Workspace;
+use crate::rng::hash;
 use crate::sparse::Inputs;
 
-/// Samples a shard.
-pub const SHARD: usize = 32;
+/// Most shards of a batch.
+const SHARDS: usize = 8;
+/// Samples that go through the network at a time: few enough for their values to stay in cache.
+pub(crate) const PASS: usize = 32;
+
+/// How a network is trained with mini-batches.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BatchTraining {
+    /// What is made small.
+    pub objective: Objective,
+    /// How.
+    pub optimizer: Optimizer,
+    /// With a decay in (0, 1), a moving average of the parameters is kept beside them (Polyak and
+    /// Juditsky 1992); it begins as a plain mean. 0: none.
+    pub average: f32,
+    /// Of dropout.
+    pub seed: u64,
+}
 
 /// Trains a network with mini-batches, on the threads of the rayon pool it is called in.
 pub struct BatchTrainer {
-    sgd: Sgd,
-    loss: Loss,
-    velocity: Option<Params>,
+    training: BatchTraining,
+    descent: Descent,
+    average: Option<Params>,
     transposed: Transposed,
-    shards: Vec<Shard>,
-}
-
-struct Shard {
-    workspace: Workspace,
-    grads: Params,
-    loss: f64,
+    workspaces: Vec<Workspace>,
+    grads: Vec<Params>,
+    shard: usize,
+    steps: u64,
 }
 
 impl BatchTrainer {
     /// Memory for batches of up to `batch` samples.
-    pub fn new(net: &Network, loss: Loss, sgd: Sgd, batch: usize) -> Self {
-        let shard =
-            || Shard { workspace: net.workspace(SHARD.min(batch)), grads: net.zeros(), loss: 0.0 };
+    pub fn new(net: &Network, training: BatchTraining, batch: usize) -> Self {
+        // Whole passes, except where the batch is smaller.
+        let shard = batch.div_ceil(SHARDS).next_multiple_of(PASS);
+        let shards = batch.div_ceil(shard).max(1);
         Self {
-            sgd,
-            loss,
-            velocity: (sgd.momentum != 0.0).then(|| net.zeros()),
+            training,
+            descent: Descent::new(net, training.optimizer),
+            average: (training.average > 0.0).then(|| net.zeros()),
             transposed: net.transposed(),
-            shards: (0..batch.div_ceil(SHARD).max(1)).map(|_| shard()).collect(),
+            workspaces: (0..shards).map(|_| net.workspace(PASS.min(batch))).collect(),
+            grads: (0..shards).map(|_| net.zeros()).collect(),
+            shard,
+            steps: 0,
         }
+    }
+
+    /// The moving average of the parameters, if it is kept and there was a step.
+    pub fn average(&self) -> Option<&Params> {
+        self.average.as_ref().filter(|_| self.steps > 0)
     }
 
     /// One step on the samples `rows`, with the mean of their gradients. Returns the sum of their
@@ -58,27 +83,47 @@ impl BatchTrainer {
         if rows.is_empty() {
             return 0.0;
         }
-        let count = rows.len().div_ceil(SHARD);
-        assert!(count <= self.shards.len(), "a batch of {} is too large", rows.len());
+        let count = rows.len().div_ceil(self.shard);
+        assert!(count <= self.grads.len(), "a batch of {} is too large", rows.len());
         net.transpose(params, &mut self.transposed);
-        let scale = 1.0 / rows.len() as f32;
-        let (loss, transposed, weights) = (self.loss, &self.transposed, &*params);
-        let work = |(shard, rows): (&mut Shard, &[u32])| {
-            let Shard { workspace, grads, loss: sum } = shard;
-            *sum = net.gradient(weights, transposed, examples, rows, loss, scale, workspace, grads);
+        let (scale, objective) = (1.0 / rows.len() as f32, self.training.objective);
+        let key = hash(self.training.seed, self.steps);
+        let (transposed, weights, shard_len) = (&self.transposed, &*params, self.shard);
+        let work = |(shard, ((workspace, grads), rows)): (
+            usize,
+            ((&mut Workspace, &mut Params), &[u32]),
+        )| {
+            let pass = |(pass, rows): (usize, &[u32])| {
+                let key = hash(key, (shard * shard_len + pass) as u64);
+                let scale_and_key = (scale, key);
+                net.gradient(
+                    weights,
+                    transposed,
+                    examples,
+                    rows,
+                    objective,
+                    scale_and_key,
+                    workspace,
+                    grads,
+                )
+            };
+            rows.chunks(PASS).enumerate().map(pass).sum::<f64>()
         };
+        let (workspaces, grads) = (&mut self.workspaces[..count], &mut self.grads[..count]);
+        let mut losses = [0.0; SHARDS];
         if count == 1 || rayon::current_num_threads() == 1 {
-            self.shards.iter_mut().zip(rows.chunks(SHARD)).for_each(work);
+            let shards = workspaces.iter_mut().zip(grads).zip(rows.chunks(shard_len));
+            losses.iter_mut().zip(shards.enumerate()).for_each(|(loss, shard)| *loss = work(shard));
         } else {
-            self.shards[..count].par_iter_mut().zip(rows.par_chunks(SHARD)).for_each(work);
+            let shards = workspaces.par_iter_mut().zip(grads).zip(rows.par_chunks(shard_len));
+            let losses = losses.par_iter_mut().zip(shards.enumerate());
+            losses.for_each(|(loss, shard)| *loss = work(shard));
         }
-        let (first, others) = self.shards[..count].split_first_mut().expect("there is a shard");
-        for shard in others {
-            let sums = first.grads.values_mut().iter_mut();
-            sums.zip(shard.grads.values_mut()).for_each(|(sum, g)| *sum += std::mem::take(g));
-            first.loss += shard.loss;
-        }
-        self.sgd.step(net, params, &mut first.grads, self.velocity.as_mut(), learning_rate);
-        first.loss
+        self.steps += 1;
+        // At first the mean of all steps so far, then the last ones count more.
+        let decay = self.training.average.min(1.0 - 1.0 / self.steps as f32);
+        let average = self.average.as_mut().map(|average| (average, decay));
+        self.descent.step(net, params, &mut self.grads[..count], average, learning_rate);
+        losses.iter().sum()
     }
 }

@@ -8,11 +8,11 @@
 //! outside (files, recipes, pictures) is checked by the crate `decipher` before it gets here.
 //!
 //! ```
-//! use decipher_nn::{Inputs, Init, Loss, Network, Online, SparseMatrix};
+//! use decipher_nn::{Inputs, Init, Loss, Network, Online, Shape, SparseMatrix};
 //!
 //! // Two inputs, one hidden layer, two classes: exclusive or.
 //! let layers = ["dense 8", "tanh", "dense 2"].map(|l| l.parse().unwrap());
-//! let net = Network::new(2, &layers).unwrap();
+//! let net = Network::new(Shape::flat(2), &layers).unwrap();
 //! let mut params = net.init(Init::Glorot, 1);
 //! let inputs = SparseMatrix::from_dense(&[0., 0., 0., 1., 1., 0., 1., 1.], 2);
 //! let labels = [0, 1, 1, 0];
@@ -38,23 +38,27 @@ mod math;
 mod network;
 mod online;
 mod optim;
+mod pass;
 mod rng;
 mod rows;
 mod schedule;
+mod shape;
 mod sparse;
 mod weights;
 
 pub use aligned::padded;
-pub use batch::{BatchTrainer, SHARD};
+pub use batch::{BatchTrainer, BatchTraining};
 pub use init::Init;
 pub use kernel::Kernel;
 pub use layer::{Layer, MAX_WIDTH};
 pub use layers::activation::Activation;
-pub use loss::Loss;
-pub use network::{Network, Params, Transposed, Workspace};
+pub use loss::{Loss, Objective};
+pub use network::{Network, Params, Transposed};
 pub use online::Online;
-pub use optim::Sgd;
+pub use optim::{Method, Optimizer};
+pub use pass::Workspace;
 pub use rng::Rng;
 pub use schedule::Schedule;
+pub use shape::Shape;
 pub use sparse::{Inputs, SparseMatrix};
 pub use weights::TensorSpec;

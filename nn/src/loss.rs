@@ -75,10 +75,61 @@ impl Loss {
         Loss::ALL.into_iter().find(|loss| loss.name() == name)
     }
 
+    /// Turns the `classes` outputs of one sample into probabilities in [0, 1], in place. Those of
+    /// the softmax add up to 1; the quadratic loss's are outputs limited to [0, 1].
+    #[inline(always)]
+    pub(crate) fn probabilities<S: Simd>(self, s: S, output: &mut [f32], classes: usize) {
+        let (zero, one) = (s.splat(0.0), s.splat(1.0));
+        let output = vectors_mut(output);
+        match self {
+            Loss::Quadratic => {
+                for z in output {
+                    s.put(z, s.min(s.max(s.get(z), zero), one));
+                }
+            }
+            Loss::SigmoidCrossEntropy => {
+                for z in output {
+                    s.put(z, sigmoid(s, s.get(z)));
+                }
+            }
+            Loss::SoftmaxCrossEntropy => {
+                let (_, sum) = softmax_terms(s, output, classes);
+                let sum = s.splat(sum);
+                for e in output {
+                    s.put(e, s.div(s.get(e), sum));
+                }
+            }
+        }
+    }
+}
+
+/// What training makes small: a loss, and how sure of the labels it is to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Objective {
+    /// The loss.
+    pub loss: Loss,
+    /// The share of the target, in [0, 1), that is spread evenly over all classes (Szegedy et al.
+    /// 2016).
+    pub label_smoothing: f32,
+}
+
+impl Objective {
+    /// The target of each class from `first` on.
+    #[inline(always)]
+    fn target<S: Simd>(self, s: S, label: usize, first: usize, classes: usize) -> S::V {
+        let one_hot = one_hot(s, label, first);
+        if self.label_smoothing == 0.0 {
+            return one_hot;
+        }
+        let share = s.splat(self.label_smoothing / classes as f32);
+        let even = s.mul(share, first_lanes(s, classes - first));
+        s.mul_add(s.splat(1.0 - self.label_smoothing), one_hot, even)
+    }
+
     /// The loss of one sample. `d_output` becomes its derivative by each of the first `classes`
     /// `output`s, times `scale`; the padding of `d_output` becomes 0.
     #[inline(always)]
-    pub(crate) fn loss_and_gradient<S: Simd>(
+    pub(crate) fn gradient<S: Simd>(
         self,
         s: S,
         output: &[f32],
@@ -92,12 +143,12 @@ impl Loss {
         let (zero, one) = (s.splat(0.0), s.splat(1.0));
         let mut loss = 0.0;
         let (output, d_output) = (vectors(output), vectors_mut(d_output));
-        match self {
+        match self.loss {
             Loss::Quadratic => {
                 for (n, (d, z)) in d_output.iter_mut().zip(output).enumerate() {
                     let present = first_lanes(s, classes - n * LANES);
                     let z = s.mul(present, s.get(z));
-                    let error = s.sub(z, one_hot(s, label, n * LANES));
+                    let error = s.sub(z, self.target(s, label, n * LANES, classes));
                     loss += 0.5 * s.sum(s.mul(error, error));
                     s.put(d, s.mul(scale, error));
                 }
@@ -106,7 +157,7 @@ impl Loss {
                 for (n, (d, z)) in d_output.iter_mut().zip(output).enumerate() {
                     let present = first_lanes(s, classes - n * LANES);
                     let z = s.mul(present, s.get(z));
-                    let target = one_hot(s, label, n * LANES);
+                    let target = self.target(s, label, n * LANES, classes);
                     // -ln(sigmoid(z)) = ln(1 + e^-z), so all logarithms become one of a product.
                     let size = s.max(z, s.sub(zero, z));
                     let mut factors = [0.0; LANES];
@@ -119,39 +170,24 @@ impl Loss {
                 }
             }
             Loss::SoftmaxCrossEntropy => {
-                let target = output[label / LANES][label % LANES];
-                d_output.iter_mut().zip(output).for_each(|(d, z)| s.put(d, s.get(z)));
+                let mut target = s.splat(0.0);
+                for (n, z) in output.iter().enumerate() {
+                    target = s.mul_add(self.target(s, label, n * LANES, classes), s.get(z), target);
+                }
+                let target = s.sum(target);
+                for (d, z) in d_output.iter_mut().zip(output) {
+                    s.put(d, s.get(z));
+                }
                 let (max, sum) = softmax_terms(s, d_output, classes);
                 loss = sum.ln() - (target - max);
                 let factor = s.div(scale, s.splat(sum));
                 for (n, d) in d_output.iter_mut().enumerate() {
-                    let target = s.mul(scale, one_hot(s, label, n * LANES));
-                    s.put(d, s.sub(s.mul(factor, s.get(d)), target));
+                    let target = self.target(s, label, n * LANES, classes);
+                    s.put(d, s.sub(s.mul(factor, s.get(d)), s.mul(scale, target)));
                 }
             }
         }
         loss
-    }
-
-    /// Turns the `classes` outputs of one sample into probabilities in [0, 1], in place. Those of
-    /// the softmax add up to 1; the quadratic loss's are outputs limited to [0, 1].
-    #[inline(always)]
-    pub(crate) fn probabilities<S: Simd>(self, s: S, output: &mut [f32], classes: usize) {
-        let (zero, one) = (s.splat(0.0), s.splat(1.0));
-        let output = vectors_mut(output);
-        match self {
-            Loss::Quadratic => {
-                output.iter_mut().for_each(|z| s.put(z, s.min(s.max(s.get(z), zero), one)));
-            }
-            Loss::SigmoidCrossEntropy => {
-                output.iter_mut().for_each(|z| s.put(z, sigmoid(s, s.get(z))));
-            }
-            Loss::SoftmaxCrossEntropy => {
-                let (_, sum) = softmax_terms(s, output, classes);
-                let sum = s.splat(sum);
-                output.iter_mut().for_each(|e| s.put(e, s.div(s.get(e), sum)));
-            }
-        }
     }
 }
 

@@ -7,9 +7,10 @@
 
 use crate::kernel::{Kernel, Simd, Task};
 use crate::layer::Layer;
-use crate::loss::Loss;
+use crate::loss::{Loss, Objective};
 use crate::math::flush;
-use crate::network::{Network, Params, Workspace};
+use crate::network::{Network, Params};
+use crate::pass::Workspace;
 use crate::sparse::{SparseMatrix, SparseRow};
 
 /// Below this the common factor is folded into the weights.
@@ -24,9 +25,15 @@ pub struct Online {
 
 impl Online {
     /// Memory for training `net` one sample at a time.
+    ///
+    /// # Panics
+    /// If the network has layers other than dense ones and activations.
     pub fn new(net: &Network) -> Self {
-        let widest = net.placed.iter().map(|p| p.inputs).max().unwrap_or(0);
-        Self { workspace: net.workspace(1), every: (0..widest).map(|i| i as u16).collect() }
+        assert!(net.is_dense(), "per-sample training is for dense layers and activations");
+        let widest = net.placed.iter().map(|p| p.input.shape.values()).max().unwrap_or(0);
+        let mut workspace = net.workspace(1);
+        workspace.d_values = workspace.values.clone();
+        Self { workspace, every: (0..widest).map(|i| i as u16).collect() }
     }
 
     /// One step of SGD for each of the samples `rows`, in this order; the learning rate of step
@@ -97,7 +104,8 @@ impl Task for Train<'_> {
         let Self { net, params, every, workspace, .. } = self;
         let Workspace { values, d_values, .. } = workspace;
         let (weights, biases) = params.values.split_at_mut(net.weights_len);
-        let last = net.placed.len() - 1;
+        let last = net.buffers.len() - 1;
+        let objective = Objective { loss: self.loss, label_smoothing: 0.0 };
         let classes = net.outputs();
         let (mut total, mut scale, mut rate) = (0.0, 1.0f32, 0.0);
         for (step, &row) in self.rows.iter().enumerate() {
@@ -111,52 +119,47 @@ impl Task for Train<'_> {
                 self.inputs.prefetch(s, ahead as usize);
             }
             let sample = self.inputs.row(row as usize);
-            for (l, p) in net.placed.iter().enumerate() {
-                let (before, rest) = values.split_at_mut(l);
+            for p in &net.placed {
+                let (before, rest) = values.split_at_mut(p.buffer);
                 match p.layer {
-                    Layer::Dense { .. } => {
-                        let dense = p.dense().expect("it is dense");
-                        let input = input_row(sample, before, p.inputs, every);
-                        let bias = &biases[p.bias.start - net.weights_len..];
-                        dense.forward_row(
-                            s,
-                            &weights[p.weight.clone()],
-                            bias,
-                            scale,
-                            input,
-                            &mut rest[0],
-                        );
+                    Layer::Activation(f) => {
+                        if p.source != Some(p.buffer) {
+                            rest[0].copy_from_slice(&before[p.buffer - 1]);
+                        }
+                        f.forward(s, &mut rest[0]);
                     }
-                    Layer::Activation(f) => f.forward(s, &before[l - 1], &mut rest[0]),
+                    _ => {
+                        let dense = p.dense().expect("the network is dense");
+                        let input = input_row(sample, before, dense.inputs, every);
+                        let bias = &biases[p.bias.start - net.weights_len..];
+                        let weight = &weights[p.weight.clone()];
+                        dense.forward_row(s, weight, bias, scale, input, &mut rest[0]);
+                    }
                 }
             }
             let label = self.labels[row as usize];
             assert!(usize::from(label) < classes, "label {label} with {classes} outputs");
-            total += f64::from(self.loss.loss_and_gradient(
-                s,
-                &values[last],
-                classes,
-                label,
-                1.0,
-                &mut d_values[last],
-            ));
+            let d = &mut d_values[last];
+            total += f64::from(objective.gradient(s, &values[last], classes, label, 1.0, d));
             let decayed = scale * (1.0 - rate * self.weight_decay);
-            for (l, p) in net.placed.iter().enumerate().rev() {
-                let (d_before, d_rest) = d_values.split_at_mut(l);
+            for p in net.placed.iter().rev() {
+                let (d_before, d_rest) = d_values.split_at_mut(p.buffer);
                 let d_output = &mut d_rest[0][..];
                 let d_input = d_before.last_mut().map(|d| &mut d[..]);
                 match p.layer {
-                    Layer::Dense { .. } => {
-                        let dense = p.dense().expect("it is dense");
-                        let input = input_row(sample, &values[..l], p.inputs, every);
+                    Layer::Activation(f) => {
+                        f.backward(s, &values[p.buffer], d_output);
+                        if let Some(d_input) = d_input.filter(|_| p.source != Some(p.buffer)) {
+                            d_input.copy_from_slice(d_output);
+                        }
+                    }
+                    _ => {
+                        let dense = p.dense().expect("the network is dense");
+                        let input = input_row(sample, &values[..p.buffer], dense.inputs, every);
                         let range = p.bias.start - net.weights_len..p.bias.end - net.weights_len;
                         let params = (&mut weights[p.weight.clone()], &mut biases[range]);
                         let scales = (scale, decayed, rate);
                         dense.backward_row(s, params, scales, input, d_output, d_input);
-                    }
-                    Layer::Activation(f) => {
-                        let d_input = d_input.expect("the first layer is dense");
-                        f.backward(s, &values[l], d_output, d_input);
                     }
                 }
             }

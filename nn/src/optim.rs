@@ -1,53 +1,135 @@
 //! From gradients to better parameters.
 
+use rayon::prelude::*;
+
 use crate::kernel::{Kernel, Simd, Task};
+use crate::layers::batch_norm::STATISTICS_RATE;
 use crate::math::flush;
 use crate::network::{Network, Params};
 
-/// Stochastic gradient descent.
+/// Parameters that are changed at a time.
+const CHUNK: usize = 1 << 14;
+
+/// How a gradient changes the parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sgd {
-    /// Share of the last step that is taken again, in [0, 1); 0 for plain SGD.
-    pub momentum: f32,
-    /// L2: each step takes `learning_rate * weight_decay` of every weight (not of biases) away.
+pub struct Optimizer {
+    /// The direction of a step.
+    pub method: Method,
+    /// Each step takes `learning_rate * weight_decay` of every weight (not of biases) away.
     pub weight_decay: f32,
 }
 
-impl Sgd {
-    /// One step: `v = momentum * v + gradient + weight_decay * w; w -= learning_rate * v`.
-    /// `velocity` must be there if `momentum` is not 0. `grads` become 0.
-    ///
-    /// # Panics
-    /// If the parameters are not all of `net`'s shape, or `velocity` is missing.
+/// What a step makes of the gradients seen so far.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Method {
+    /// `v = momentum * v + g + weight_decay * w; w -= learning_rate * v`: stochastic gradient
+    /// descent.
+    Sgd {
+        /// Share of the last step that is taken again, in [0, 1); 0 for plain SGD.
+        momentum: f32,
+    },
+    /// Mean over root of mean square of the gradients; the weights decay apart from it (Kingma and
+    /// Ba 2015, Loshchilov and Hutter 2019), with the decay rates 0.9 and 0.99 and epsilon 1e-8.
+    AdamW,
+}
+
+const BETA1: f32 = 0.9;
+const BETA2: f32 = 0.99;
+const EPSILON: f32 = 1e-8;
+
+/// An optimiser at work: what it remembers of earlier gradients.
+pub(crate) struct Descent {
+    optimizer: Optimizer,
+    state: [Vec<f32>; 2],
+    steps: i32,
+}
+
+impl Descent {
+    pub fn new(net: &Network, optimizer: Optimizer) -> Self {
+        let count = match optimizer.method {
+            Method::Sgd { momentum: 0.0 } => 0,
+            Method::Sgd { .. } => 1,
+            Method::AdamW => 2,
+        };
+        let zeros = |i| vec![0.0; if i < count { net.params_len } else { 0 }];
+        Self { optimizer, state: [0, 1].map(zeros), steps: 0 }
+    }
+
+    /// One step with the sum of `grads`, added in their order; they become 0. `average` follows
+    /// the parameters at the given decay.
     pub fn step(
-        &self,
+        &mut self,
         net: &Network,
         params: &mut Params,
-        grads: &mut Params,
-        velocity: Option<&mut Params>,
+        grads: &mut [Params],
+        average: Option<(&mut Params, f32)>,
         learning_rate: f32,
     ) {
-        let n = net.params_len;
-        assert!(
-            params.values.len() == n && grads.values.len() == n,
-            "parameters of another network"
-        );
-        assert!(self.momentum == 0.0 || velocity.is_some(), "momentum needs its velocity");
-        let velocity = velocity.map(|v| &mut v.values[..]);
-        let sgd = *self;
-        let (params, grads) = (&mut params.values[..], &mut grads.values[..]);
-        let weights = net.weights_len;
-        Kernel::chosen().run(Step { sgd, weights, params, grads, velocity, learning_rate });
+        self.steps += 1;
+        let mut chunks: Vec<Chunk> = Vec::new();
+        let (mut average, decay) = match average {
+            Some((average, decay)) => (&mut average.values[..], decay),
+            None => (&mut [][..], 0.0),
+        };
+        let mut params = &mut params.values[..];
+        let mut grads: Vec<&mut [f32]> = grads.iter_mut().map(|g| &mut g.values[..]).collect();
+        let [mut first, mut second] = self.state.each_mut().map(|s| &mut s[..]);
+        let ends = [net.weights_len, net.trained_len, net.params_len];
+        let mut start = 0;
+        for (kind, end) in [Kind::Weights, Kind::Biases, Kind::Statistics].into_iter().zip(ends) {
+            while start < end {
+                let len = CHUNK.min(end - start);
+                chunks.push(Chunk {
+                    kind,
+                    params: take(&mut params, len),
+                    grads: grads.iter_mut().map(|g| take(g, len)).collect(),
+                    state: [take(&mut first, len), take(&mut second, len)],
+                    average: take(&mut average, len),
+                });
+                start += len;
+            }
+        }
+        let (optimizer, steps) = (self.optimizer, self.steps);
+        let step = |chunk: Chunk| {
+            Kernel::chosen().run(Step { optimizer, steps, learning_rate, decay, chunk });
+        };
+        if chunks.len() == 1 || rayon::current_num_threads() == 1 {
+            chunks.into_iter().for_each(step);
+        } else {
+            chunks.into_par_iter().for_each(step);
+        }
     }
 }
 
-struct Step<'a> {
-    sgd: Sgd,
-    weights: usize,
+/// Cuts `len` floats from the beginning, or nothing where there is nothing.
+fn take<'a>(from: &mut &'a mut [f32], len: usize) -> &'a mut [f32] {
+    let all = std::mem::take(from);
+    let (taken, rest) = all.split_at_mut(len.min(all.len()));
+    *from = rest;
+    taken
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Weights,
+    Biases,
+    Statistics,
+}
+
+struct Chunk<'a> {
+    kind: Kind,
     params: &'a mut [f32],
-    grads: &'a mut [f32],
-    velocity: Option<&'a mut [f32]>,
+    grads: Vec<&'a mut [f32]>,
+    state: [&'a mut [f32]; 2],
+    average: &'a mut [f32],
+}
+
+struct Step<'a> {
+    optimizer: Optimizer,
+    steps: i32,
     learning_rate: f32,
+    decay: f32,
+    chunk: Chunk<'a>,
 }
 
 impl Task for Step<'_> {
@@ -55,29 +137,37 @@ impl Task for Step<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { sgd: Sgd { momentum, weight_decay }, weights, learning_rate: rate, .. } = self;
-        let Some(velocity) = self.velocity else {
-            let (weight, bias) = self.params.split_at_mut(weights);
-            let (d_weight, d_bias) = self.grads.split_at_mut(weights);
-            descend(s, weight, d_weight, 1.0 - rate * weight_decay, rate);
-            descend(s, bias, d_bias, 1.0, rate);
-            return;
-        };
-        let all = self.params.iter_mut().zip(self.grads.iter_mut()).zip(velocity);
-        for (i, ((w, g), v)) in all.enumerate() {
-            let decay = if i < weights { weight_decay } else { 0.0 };
-            *v = flush(s.mul_add_1(momentum, *v, s.mul_add_1(decay, *w, *g)));
-            *w = flush(s.mul_add_1(-rate, *v, *w));
-            *g = 0.0;
+        let Self { optimizer, steps, learning_rate: rate, decay, chunk } = self;
+        let Chunk { kind, params, mut grads, state: [first, second], average } = chunk;
+        let (sum, others) = grads.split_first_mut().expect("there is a gradient");
+        for other in others {
+            sum.iter_mut().zip(other.iter_mut()).for_each(|(sum, g)| *sum += std::mem::take(g));
         }
-    }
-}
-
-/// `w = keep * w - rate * g`; `grads` become 0.
-#[inline(always)]
-fn descend<S: Simd>(s: S, params: &mut [f32], grads: &mut [f32], keep: f32, rate: f32) {
-    for (w, g) in params.iter_mut().zip(grads) {
-        *w = flush(s.mul_add_1(-rate, *g, *w * keep));
-        *g = 0.0;
+        let weight_decay = if kind == Kind::Weights { optimizer.weight_decay } else { 0.0 };
+        let all = params.iter_mut().zip(sum.iter_mut());
+        match (kind, optimizer.method) {
+            (Kind::Statistics, _) => all.for_each(|(w, g)| *w += STATISTICS_RATE * (*g - *w)),
+            (_, Method::Sgd { momentum: 0.0 }) => {
+                let keep = 1.0 - rate * weight_decay;
+                all.for_each(|(w, g)| *w = flush(s.mul_add_1(-rate, *g, *w * keep)));
+            }
+            (_, Method::Sgd { momentum }) => {
+                all.zip(first).for_each(|((w, g), v)| {
+                    *v = flush(s.mul_add_1(momentum, *v, s.mul_add_1(weight_decay, *w, *g)));
+                    *w = flush(s.mul_add_1(-rate, *v, *w));
+                });
+            }
+            (_, Method::AdamW) => {
+                let (keep, root) = (1.0 - rate * weight_decay, (1.0 - BETA2.powi(steps)).sqrt());
+                let (rate, epsilon) = (rate * root / (1.0 - BETA1.powi(steps)), EPSILON * root);
+                all.zip(first.iter_mut().zip(second)).for_each(|((w, g), (m, v))| {
+                    *m = flush(s.mul_add_1(BETA1, *m, (1.0 - BETA1) * *g));
+                    *v = flush(s.mul_add_1(BETA2, *v, (1.0 - BETA2) * *g * *g));
+                    *w = flush(s.mul_add_1(-rate, *m / (v.sqrt() + epsilon), *w * keep));
+                });
+            }
+        }
+        sum.fill(0.0);
+        average.iter_mut().zip(&*params).for_each(|(a, w)| *a = s.mul_add_1(decay, *a - *w, *w));
     }
 }

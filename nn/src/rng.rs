@@ -13,6 +13,11 @@ fn mix(mut z: u64) -> u64 {
 
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
+/// 64 bits that follow from `key` and `i` alone.
+pub(crate) fn hash(key: u64, i: u64) -> u64 {
+    mix(key ^ mix(i.wrapping_add(STEP)))
+}
+
 impl Rng {
     /// A generator for one purpose, e.g. `Rng::new(seed, &[SHUFFLE, epoch])`.
     pub fn new(seed: u64, key: &[u64]) -> Self {

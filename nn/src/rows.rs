@@ -3,13 +3,14 @@
 //! A weight matrix has a row per input, padded with zeros to whole vectors. For an input with few
 //! values the product is a sum of a few rows, and the update of the weights an addition to them.
 
+// Vectors are indexed by number throughout.
+#![allow(clippy::needless_range_loop)]
+
 use crate::kernel::{LANES, Simd};
 use crate::sparse::SparseRow;
 
 /// Rows done at a time where they do not depend on each other.
 const UNROLL: usize = 4;
-/// The same where each row is also stored: longer runs of stores fill the store queue.
-const STEP: usize = 4;
 
 /// `out = start + sum of value[i] * rows[index[i]]`; even and odd entries are summed apart.
 ///
@@ -60,41 +61,56 @@ unsafe fn sum_block<S: Simd, const N: usize, const ONES: bool>(
     // SAFETY: the caller vouches for `indices`, for as many `values` unless there are none, and
     // for N vectors in each row.
     unsafe {
-        let mut sums = [[s.splat(0.0); N]; 2];
-        let plus_row = |sum: &mut [S::V; N], i: usize| {
-            let row = rows.add(usize::from(*indices.get_unchecked(i)) * stride);
-            if ONES {
-                *sum = std::array::from_fn(|n| s.add(sum[n], s.load(row.add(n * LANES))));
-            } else {
-                let value = s.splat(*values.get_unchecked(i));
-                *sum =
-                    std::array::from_fn(|n| s.mul_add(value, s.load(row.add(n * LANES)), sum[n]));
-            }
-        };
+        // Loops, not closures: a closure that is not inlined has not the caller's instructions.
+        let (mut even, mut odd) = ([s.splat(0.0); N], [s.splat(0.0); N]);
         let mut i = 0;
-        while i + UNROLL <= indices.len() {
-            for k in 0..UNROLL {
-                plus_row(&mut sums[k % 2], i + k);
-            }
-            i += UNROLL;
+        while i + 4 <= indices.len() {
+            plus_row::<S, N, ONES>(s, &mut even, rows, stride, indices, values, i);
+            plus_row::<S, N, ONES>(s, &mut odd, rows, stride, indices, values, i + 1);
+            plus_row::<S, N, ONES>(s, &mut even, rows, stride, indices, values, i + 2);
+            plus_row::<S, N, ONES>(s, &mut odd, rows, stride, indices, values, i + 3);
+            i += 4;
         }
-        // What is left, without a computed index into `sums`, which would put it into memory.
         if i + 2 <= indices.len() {
-            plus_row(&mut sums[0], i);
-            plus_row(&mut sums[1], i + 1);
+            plus_row::<S, N, ONES>(s, &mut even, rows, stride, indices, values, i);
+            plus_row::<S, N, ONES>(s, &mut odd, rows, stride, indices, values, i + 1);
             i += 2;
         }
         if i < indices.len() {
-            plus_row(&mut sums[0], i);
+            plus_row::<S, N, ONES>(s, &mut even, rows, stride, indices, values, i);
         }
         let scale = s.splat(scale);
-        let [even, odd] = sums;
-        for (n, (even, odd)) in even.into_iter().zip(odd).enumerate() {
-            let sum = s.add(even, odd);
+        for n in 0..N {
+            let sum = s.add(even[n], odd[n]);
             s.store(out.add(n * LANES), s.mul_add(scale, sum, s.load(start.add(n * LANES))));
         }
     }
     N
+}
+
+/// `sums += value[i] * rows[index[i]]`.
+///
+/// # Safety
+/// As [`sum_rows`], and there is an entry `i`.
+#[inline(always)]
+unsafe fn plus_row<S: Simd, const N: usize, const ONES: bool>(
+    s: S,
+    sums: &mut [S::V; N],
+    rows: *const f32,
+    stride: usize,
+    indices: &[u16],
+    values: &[f32],
+    i: usize,
+) {
+    // SAFETY: the caller vouches for the entry and for N vectors in its row.
+    unsafe {
+        let row = rows.add(usize::from(*indices.get_unchecked(i)) * stride);
+        let value = s.splat(if ONES { 1.0 } else { *values.get_unchecked(i) });
+        for (n, sum) in sums.iter_mut().enumerate() {
+            let weight = s.load(row.add(n * LANES));
+            *sum = if ONES { s.add(*sum, weight) } else { s.mul_add(value, weight, *sum) };
+        }
+    }
 }
 
 /// `rows[index[i]] += value[i] * delta` for each entry.
@@ -142,36 +158,55 @@ unsafe fn add_block<S: Simd, const N: usize, const ONES: bool>(
     // SAFETY: the caller vouches for `indices`, for as many `values` unless there are none, and
     // for N vectors in each row.
     unsafe {
-        let delta: [S::V; N] = std::array::from_fn(|n| s.load(delta.add(n * LANES)));
-        let at = |i: usize| rows.add(usize::from(*indices.get_unchecked(i)) * stride);
-        let summed = |i: usize, row: *mut f32| -> [S::V; N] {
-            if ONES {
-                std::array::from_fn(|n| s.add(s.load(row.add(n * LANES)), delta[n]))
-            } else {
-                let value = s.splat(*values.get_unchecked(i));
-                std::array::from_fn(|n| s.mul_add(value, delta[n], s.load(row.add(n * LANES))))
-            }
-        };
-        let store = |row: *mut f32, sums: [S::V; N]| {
-            for (n, sum) in sums.into_iter().enumerate() {
-                s.store(row.add(n * LANES), sum);
-            }
-        };
+        let mut step = [s.splat(0.0); N];
+        for n in 0..N {
+            step[n] = s.load(delta.add(n * LANES));
+        }
         let mut i = 0;
-        // Loads before stores: a row occurs only once in `indices`.
-        while i + STEP <= indices.len() {
-            let rows: [*mut f32; STEP] = std::array::from_fn(|k| at(i + k));
-            let sums: [_; STEP] = std::array::from_fn(|k| summed(i + k, rows[k]));
-            for (row, sums) in rows.into_iter().zip(sums) {
-                store(row, sums);
-            }
-            i += STEP;
+        while i + UNROLL <= indices.len() {
+            add_some::<S, N, UNROLL, ONES>(s, rows, stride, indices, values, i, step);
+            i += UNROLL;
         }
         for i in i..indices.len() {
-            store(at(i), summed(i, at(i)));
+            add_some::<S, N, 1, ONES>(s, rows, stride, indices, values, i, step);
         }
     }
     N
+}
+
+/// [`add_block`] for the `K` entries from `i` on.
+///
+/// # Safety
+/// As [`add_block`], and there are the entries.
+#[inline(always)]
+unsafe fn add_some<S: Simd, const N: usize, const K: usize, const ONES: bool>(
+    s: S,
+    rows: *mut f32,
+    stride: usize,
+    indices: &[u16],
+    values: &[f32],
+    i: usize,
+    step: [S::V; N],
+) {
+    // SAFETY: the caller vouches for the entries and for N vectors in their rows.
+    unsafe {
+        // All loads before all stores: a row occurs only once in `indices`.
+        let (mut at, mut sums) = ([rows; K], [[s.splat(0.0); N]; K]);
+        for k in 0..K {
+            at[k] = rows.add(usize::from(*indices.get_unchecked(i + k)) * stride);
+            let value = s.splat(if ONES { 1.0 } else { *values.get_unchecked(i + k) });
+            for n in 0..N {
+                let weight = s.load(at[k].add(n * LANES));
+                sums[k][n] =
+                    if ONES { s.add(weight, step[n]) } else { s.mul_add(value, step[n], weight) };
+            }
+        }
+        for k in 0..K {
+            for n in 0..N {
+                s.store(at[k].add(n * LANES), sums[k][n]);
+            }
+        }
+    }
 }
 
 /// `out[i]` = `scale` times the product of row `i` with `delta`, for `count` rows; `out` holds `count` rounded

@@ -1,13 +1,17 @@
 //! Parameters by name, without padding: what a model file holds.
 
+use crate::layer::Layer;
 use crate::network::{Network, Params};
 
 /// A named block of parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorSpec {
-    /// `<layer>.weight` or `<layer>.bias`, layers counted from 0, activations included.
+    /// `<layer>.weight` or `<layer>.bias`, for batch normalisation `<layer>.scale`, `.shift`,
+    /// `.mean` and `.variance`; layers are counted from 0, activations included.
     pub name: String,
-    /// `[inputs, outputs]` for a weight, `[outputs]` for a bias.
+    /// `[inputs, outputs]` for the weight of a dense layer, where inputs stand in the order row,
+    /// column, channel; `[height, width, channels, outputs]` for that of a convolution;
+    /// `[outputs]` for all others.
     pub shape: Vec<usize>,
     offset: usize,
     stride: usize,
@@ -18,20 +22,29 @@ impl Network {
     pub fn tensors(&self) -> Vec<TensorSpec> {
         let mut all = Vec::new();
         for (l, p) in self.placed.iter().enumerate() {
-            let Some(dense) = p.dense() else { continue };
-            let stride = dense.stride();
-            all.push(TensorSpec {
-                name: format!("{l}.weight"),
-                shape: vec![dense.inputs, dense.outputs],
-                offset: p.weight.start,
-                stride,
-            });
-            all.push(TensorSpec {
-                name: format!("{l}.bias"),
-                shape: vec![dense.outputs],
-                offset: p.bias.start,
-                stride,
-            });
+            let (pitch, channels) = (p.output.pitch, p.output.shape.channels);
+            let mut tensor = |name: &str, shape: Vec<usize>, offset: usize| {
+                all.push(TensorSpec { name: format!("{l}.{name}"), shape, offset, stride: pitch });
+            };
+            match p.layer {
+                Layer::Dense { .. } => {
+                    let inputs = p.input.shape.values();
+                    tensor("weight", vec![inputs, channels], p.weight.start);
+                    tensor("bias", vec![channels], p.bias.start);
+                }
+                Layer::Conv2d { kernel: (height, width), .. } => {
+                    let shape = vec![height, width, p.input.shape.channels, channels];
+                    tensor("weight", shape, p.weight.start);
+                    tensor("bias", vec![channels], p.bias.start);
+                }
+                Layer::BatchNorm => {
+                    tensor("scale", vec![channels], p.bias.start);
+                    tensor("shift", vec![channels], p.bias.start + pitch);
+                    tensor("mean", vec![channels], p.statistics.start);
+                    tensor("variance", vec![channels], p.statistics.start + pitch);
+                }
+                _ => {}
+            }
         }
         all
     }

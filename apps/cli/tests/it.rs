@@ -52,6 +52,8 @@ fn what_was_trained_can_be_tested_and_threads_change_nothing() {
     let tested = run(&["test", "a.safetensors", "--format", "json", "--mistakes", "m.svg"]);
     let result = &objects(&tested)[0];
     assert_eq!(result["accuracy"], done["test_accuracy"]);
+    assert!(result["nll"].as_f64().unwrap() > 0.0);
+    assert!((0.0..=1.0).contains(&result["ece"].as_f64().unwrap()));
     let wrong = 750 - result["right"].as_u64().unwrap() as usize;
     assert_eq!(text(&file("m.svg")).matches("<title>").count(), wrong);
 }
@@ -207,4 +209,82 @@ fn folders_patterns_and_lists_name_the_same_pictures() {
     }
     read(&["in/chalk.png", "--annotate", "boxes.png"]);
     assert!(fs::read(directory.path().join("boxes.png")).unwrap().starts_with(b"\x89PNG"));
+}
+
+#[test]
+fn a_hand_is_taught_from_pictures_and_from_what_the_page_saved() {
+    let directory = tempfile::tempdir().unwrap();
+    let digits = decipher::data::sample().range(0..12);
+    let mut table = "picture,digit\n".to_owned();
+    for i in 0..digits.len() {
+        let ink = digits.image(i).iter().map(|p| 255 - p).collect();
+        let picture = decipher::image::GrayImage::new(28, 28, ink);
+        let name = format!("{i}.png");
+        fs::write(directory.path().join(&name), decipher::vision::encode_png(&picture)).unwrap();
+        table += &format!("{name},{}\n", digits.label(i));
+    }
+    fs::write(directory.path().join("labels.csv"), table).unwrap();
+    let saved = serde_json::to_vec(&decipher::data::LabelledDigits::from(&digits)).unwrap();
+    fs::write(directory.path().join("digits.json"), saved).unwrap();
+    for from in [".", "digits.json"] {
+        let arguments = ["teach", from, "--epochs", "1", "--format", "json"];
+        let taught = decipher(directory.path(), &arguments);
+        assert_eq!(taught.status.code(), Some(0), "{}", text(&taught.stderr));
+        let lesson = &objects(&taught)[0];
+        assert_eq!((&lesson["learned_from"], &lesson["mine"]["count"]), (&9.into(), &3.into()));
+        assert!(lesson["others"]["after"].as_f64().unwrap() > 0.9, "{lesson}");
+        let picture = format!("{SAMPLES}/digit.png");
+        let read = decipher(directory.path(), &["read", "--model", "taught.safetensors", &picture]);
+        assert_eq!(text(&read.stdout), "7\n");
+    }
+    fs::write(directory.path().join("labels.csv"), "a,1\n0.png,ten\n").unwrap();
+    let wrong = decipher(directory.path(), &["teach", "."]);
+    assert!(!wrong.status.success() && wrong.stdout.is_empty(), "{}", text(&wrong.stderr));
+}
+
+#[cfg(all(unix, feature = "serve"))]
+#[test]
+fn a_server_says_where_it_is_and_ends_when_it_is_told_to() {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::process::Stdio;
+
+    let directory = tempfile::tempdir().unwrap();
+    let serve = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_decipher"))
+            .args([&["serve", "--port", "0", "--log-format", "json"], arguments].concat())
+            .env_remove("DECIPHER_DATA")
+            .env("XDG_CACHE_HOME", directory.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    for (arguments, token) in [(&[][..], false), (&["--host", "0.0.0.0"][..], true)] {
+        let mut server = serve(arguments);
+        let mut line = String::new();
+        BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line.contains("/#token="), token, "{line}");
+        let port = line.trim().split(':').nth(2).unwrap().split('/').next().unwrap();
+        let mut stream = std::net::TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
+        let picture = fs::read(format!("{SAMPLES}/digit.png")).unwrap();
+        let head = format!(
+            "POST /v1/read HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            picture.len()
+        );
+        stream.write_all(&[head.as_bytes(), &picture].concat()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(
+            answer.starts_with("HTTP/1.1 200") && answer.contains("\"text\":\"7\""),
+            "{answer}"
+        );
+        let told = Command::new("kill").args(["-TERM", &server.id().to_string()]).status();
+        assert!(told.unwrap().success());
+        let output = server.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        for line in text(&output.stderr).lines() {
+            let entry: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(entry["level"], "INFO", "{entry}");
+        }
+    }
 }

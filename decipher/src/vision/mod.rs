@@ -21,6 +21,7 @@ mod cut;
 mod decode;
 mod ink;
 mod join;
+mod jpeg;
 mod lines;
 mod mask;
 mod normalize;

@@ -27,6 +27,7 @@ pub(super) fn run<T: Task>(simd: Avx2, task: T) -> T::Output {
 impl Simd for Avx2 {
     type V = [__m256; 2];
     const FMA: bool = true;
+    const WIDE: bool = false;
 
     #[inline(always)]
     fn prefetch(self, at: *const u8) {
@@ -77,6 +78,12 @@ impl Simd for Avx2 {
     fn mul(self, a: Self::V, b: Self::V) -> Self::V {
         // SAFETY: `self` proves the feature.
         unsafe { [_mm256_mul_ps(a[0], b[0]), _mm256_mul_ps(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn sqrt(self, a: Self::V) -> Self::V {
+        // SAFETY: `self` proves the feature.
+        a.map(|a| unsafe { _mm256_sqrt_ps(a) })
     }
 
     #[inline(always)]

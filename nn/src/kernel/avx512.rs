@@ -30,6 +30,7 @@ pub(super) fn run<T: Task>(simd: Avx512, task: T) -> T::Output {
 impl Simd for Avx512 {
     type V = __m512;
     const FMA: bool = true;
+    const WIDE: bool = true;
 
     #[inline(always)]
     fn prefetch(self, at: *const u8) {
@@ -77,6 +78,12 @@ impl Simd for Avx512 {
     fn mul(self, a: __m512, b: __m512) -> __m512 {
         // SAFETY: `self` proves the feature.
         unsafe { _mm512_mul_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn sqrt(self, a: __m512) -> __m512 {
+        // SAFETY: `self` proves the feature.
+        unsafe { _mm512_sqrt_ps(a) }
     }
 
     #[inline(always)]

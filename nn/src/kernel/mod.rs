@@ -28,6 +28,8 @@ pub(crate) trait Simd: Copy {
     type V: Copy;
     /// Whether `mul_add` rounds once.
     const FMA: bool;
+    /// Whether there is room for some 30 vectors in registers; else for some 7.
+    const WIDE: bool;
 
     fn splat(self, x: f32) -> Self::V;
     /// # Safety
@@ -40,6 +42,7 @@ pub(crate) trait Simd: Copy {
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     fn div(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    fn sqrt(self, a: Self::V) -> Self::V;
     /// `a * b + c`.
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// In each lane `a` where `x` is above 0, else `b`.
@@ -217,6 +220,7 @@ mod tests {
                     s.where_positive(v[0], v[1], v[2]),
                     s.splat(s.sum(v[5])),
                     s.splat(s.largest(v[6])),
+                    s.sqrt(s.mul(v[0], v[0])),
                     s.power_of_two(s.splat(ROUND - 126.0)),
                     s.power_of_two(s.splat(ROUND + 3.0)),
                 ]
@@ -255,8 +259,9 @@ mod tests {
             assert_eq!(got[10], [tree_sum(row(5)); LANES], "{}", kernel.name());
             let largest = row(6).into_iter().fold(-1.0, f32::max);
             assert_eq!(got[11], [largest; LANES], "{}", kernel.name());
-            assert_eq!(got[12], [f32::MIN_POSITIVE; LANES], "{}", kernel.name());
-            assert_eq!(got[13], [8.0; LANES], "{}", kernel.name());
+            assert_eq!(got[12], exact(&|i| (a[i] * a[i]).sqrt()), "{}", kernel.name());
+            assert_eq!(got[13], [f32::MIN_POSITIVE; LANES], "{}", kernel.name());
+            assert_eq!(got[14], [8.0; LANES], "{}", kernel.name());
         }
     }
 

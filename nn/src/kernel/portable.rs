@@ -11,6 +11,7 @@ impl Simd for Portable {
     type V = [f32; LANES];
     // Without the instruction `f32::mul_add` is a slow call, so there the product is rounded.
     const FMA: bool = cfg!(any(target_feature = "fma", target_arch = "aarch64"));
+    const WIDE: bool = false;
 
     #[inline(always)]
     fn splat(self, x: f32) -> Self::V {
@@ -47,6 +48,11 @@ impl Simd for Portable {
     #[inline(always)]
     fn mul(self, a: Self::V, b: Self::V) -> Self::V {
         std::array::from_fn(|i| a[i] * b[i])
+    }
+
+    #[inline(always)]
+    fn sqrt(self, a: Self::V) -> Self::V {
+        a.map(f32::sqrt)
     }
 
     #[inline(always)]

@@ -42,48 +42,37 @@ impl Activation {
         }
     }
 
-    /// `output[i] = f(input[i])`; both are whole vectors.
+    /// `values[i] = f(values[i])`, for whole vectors.
     #[inline(always)]
-    pub(crate) fn forward<S: Simd>(self, s: S, input: &[f32], output: &mut [f32]) {
+    pub(crate) fn forward<S: Simd>(self, s: S, values: &mut [f32]) {
         let (zero, leak) = (s.splat(0.0), s.splat(LEAK));
-        for (y, x) in vectors_mut(output).iter_mut().zip(vectors(input)) {
-            let x = s.get(x);
-            s.put(
-                y,
-                match self {
-                    Activation::Sigmoid => sigmoid(s, x),
-                    Activation::Tanh => tanh(s, x),
-                    Activation::Relu => s.max(x, zero),
-                    Activation::LeakyRelu => s.where_positive(x, x, s.mul(leak, x)),
-                    Activation::Identity => x,
-                },
-            );
+        for value in vectors_mut(values) {
+            let x = s.get(value);
+            let y = match self {
+                Activation::Sigmoid => sigmoid(s, x),
+                Activation::Tanh => tanh(s, x),
+                Activation::Relu => s.max(x, zero),
+                Activation::LeakyRelu => s.where_positive(x, x, s.mul(leak, x)),
+                Activation::Identity => x,
+            };
+            s.put(value, y);
         }
     }
 
-    /// `d_input[i] = d_output[i] * f'`, where `output[i] = f(input[i])`; all are whole vectors.
+    /// `d[i] = d[i] * f'`, where `output[i]` is what [`Self::forward`] made; whole vectors.
     #[inline(always)]
-    pub(crate) fn backward<S: Simd>(
-        self,
-        s: S,
-        output: &[f32],
-        d_output: &[f32],
-        d_input: &mut [f32],
-    ) {
+    pub(crate) fn backward<S: Simd>(self, s: S, output: &[f32], d: &mut [f32]) {
         let (zero, one, leak) = (s.splat(0.0), s.splat(1.0), s.splat(LEAK));
-        let all = vectors(output).iter().zip(vectors(d_output));
-        for (dx, (y, dy)) in vectors_mut(d_input).iter_mut().zip(all) {
-            let (y, dy) = (s.get(y), s.get(dy));
-            s.put(
-                dx,
-                match self {
-                    Activation::Sigmoid => flush_each(s, s.mul(s.mul(dy, y), s.sub(one, y))),
-                    Activation::Tanh => flush_each(s, s.mul(dy, s.sub(one, s.mul(y, y)))),
-                    Activation::Relu => s.where_positive(y, dy, zero),
-                    Activation::LeakyRelu => s.where_positive(y, dy, s.mul(leak, dy)),
-                    Activation::Identity => dy,
-                },
-            );
+        for (d, y) in vectors_mut(d).iter_mut().zip(vectors(output)) {
+            let (y, dy) = (s.get(y), s.get(d));
+            let dx = match self {
+                Activation::Sigmoid => flush_each(s, s.mul(s.mul(dy, y), s.sub(one, y))),
+                Activation::Tanh => flush_each(s, s.mul(dy, s.sub(one, s.mul(y, y)))),
+                Activation::Relu => s.where_positive(y, dy, zero),
+                Activation::LeakyRelu => s.where_positive(y, dy, s.mul(leak, dy)),
+                Activation::Identity => dy,
+            };
+            s.put(d, dx);
         }
     }
 }

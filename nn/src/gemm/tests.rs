@@ -1,0 +1,86 @@
+//! Every kernel against plain loops, on all sizes around the tiles.
+
+use super::*;
+use crate::kernel::{Kernel, Task};
+use crate::rng::Rng;
+
+struct Both<'a> {
+    a: Gathered<'a>,
+    b: &'a [f32],
+    n: usize,
+    c: &'a mut [f32],
+    rows: &'a [u32],
+    start: Start<'a>,
+    transposed: Option<&'a mut [f32]>,
+}
+
+impl Task for Both<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        gemm(s, self.a, self.b, self.n, self.c, self.rows, self.start);
+        if let Some(t) = self.transposed {
+            gemm_transposed(s, self.a, self.c, self.rows, self.n, t);
+        }
+    }
+}
+
+#[test]
+fn every_kernel_equals_the_plain_loops_on_all_sizes_around_the_tiles() {
+    let mut rng = Rng::new(5, &[]);
+    let mut random = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.normal()).collect() };
+    for kernel in Kernel::available() {
+        let fma = kernel.name() != "scalar" || cfg!(target_arch = "aarch64");
+        let mul_add = |x: f32, y: f32, sum: f32| if fma { x.mul_add(y, sum) } else { x * y + sum };
+        for m in (0..=26).chain([130]) {
+            for n in [16, 32, 48] {
+                for (count, len) in [(1, 1), (3, 5), (2, 13), (1, 300), (20, 17)] {
+                    let (k, step) = (count * len, len + 3);
+                    // Rows overlap as windows do; those of the result are apart.
+                    let rows: Vec<u32> = (0..m).map(|i| i as u32 * 2).collect();
+                    let pieces: Vec<u32> = (0..count).map(|i| (i * step) as u32).collect();
+                    let c_rows: Vec<u32> = (0..m).map(|i| (i * (n + 16) + 16) as u32).collect();
+                    let values = random(2 * m + count * step + len);
+                    let (b, bias, before) = (random(k * n), random(n), random(m * (n + 16) + 16));
+                    let a = Gathered { values: &values, rows: &rows, pieces: &pieces, len };
+                    let a_at = |i: usize, p: usize| values[2 * i + p / len * step + p % len];
+                    for start in [Start::Row(&bias), Start::Add] {
+                        let mut c = match start {
+                            Start::Row(_) => vec![f32::NAN; before.len()],
+                            Start::Add => before.clone(),
+                        };
+                        let mut sums = random(k * n);
+                        let sums_before = sums.clone();
+                        let transposed = Some(&mut sums[..]);
+                        let (c_in, rows) = (&mut c[..], &c_rows[..]);
+                        kernel.run(Both { a, b: &b, n, c: c_in, rows, start, transposed });
+                        let what = format!("{m} x {n} x {k}, {kernel:?}");
+                        for i in 0..m {
+                            for j in 0..n {
+                                let first = match start {
+                                    Start::Row(bias) => bias[j],
+                                    Start::Add => before[c_rows[i] as usize + j],
+                                };
+                                let want = (0..k)
+                                    .fold(first, |sum, p| mul_add(a_at(i, p), b[p * n + j], sum));
+                                assert_eq!(c[c_rows[i] as usize + j], want, "{what}: {i}, {j}");
+                            }
+                        }
+                        if m > 14 && m < 130 {
+                            continue;
+                        }
+                        for p in 0..k {
+                            for j in 0..n {
+                                let want = (0..m).fold(sums_before[p * n + j], |sum, i| {
+                                    mul_add(a_at(i, p), c[c_rows[i] as usize + j], sum)
+                                });
+                                assert_eq!(sums[p * n + j], want, "{what}: transposed {p}, {j}");
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

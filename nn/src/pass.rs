@@ -1,0 +1,361 @@
+//! Forward and backward through all layers, and the memory that one pass needs.
+
+use crate::aligned::{Aligned, padded};
+use crate::kernel::{Kernel, Simd, Task};
+use crate::layer::Layer;
+use crate::layers::conv2d::Places;
+use crate::layers::dropout::drop_some;
+use crate::loss::Objective;
+use crate::network::{Network, Params, Placed, Transposed, output_stride};
+use crate::rng::hash;
+use crate::sparse::Inputs;
+
+/// Every layer's values and their derivatives, for some samples. Nothing in a pass allocates.
+pub struct Workspace {
+    samples: usize,
+    /// The samples side by side, where the first layer cannot read them where they are.
+    input: Aligned,
+    pub(crate) values: Vec<Aligned>,
+    pub(crate) d_values: Vec<Aligned>,
+    /// By layer: what convolutions go by.
+    places: Vec<Option<Places>>,
+    /// By layer: means and variances of this pass.
+    statistics: Vec<Aligned>,
+}
+
+impl Workspace {
+    fn gather(&mut self, net: &Network, inputs: Inputs, rows: &[u32]) {
+        assert!(
+            rows.len() <= self.samples,
+            "{} samples in a workspace for {}",
+            rows.len(),
+            self.samples
+        );
+        inputs.check(net.inputs());
+        if reads_sparse(net, inputs) {
+            return;
+        }
+        let grid = net.input;
+        let line = grid.shape.width * grid.shape.channels;
+        if self.input.is_empty() {
+            self.input = Aligned::zeros(self.samples * grid.sample());
+        }
+        for (to, &row) in self.input.chunks_exact_mut(grid.sample()).zip(rows) {
+            let places = (0..grid.shape.height).map(|y| grid.at(y, 0));
+            match inputs {
+                Inputs::Dense(values) => {
+                    let sample = &values[row as usize * net.inputs()..][..net.inputs()];
+                    for (at, from) in places.zip(sample.chunks_exact(line)) {
+                        to[at..at + line].copy_from_slice(from);
+                    }
+                }
+                Inputs::Sparse(matrix) => {
+                    places.for_each(|at| to[at..at + line].fill(0.0));
+                    let row = matrix.row(row as usize);
+                    for (i, &index) in row.indices.iter().enumerate() {
+                        let (y, x) = (usize::from(index) / line, usize::from(index) % line);
+                        to[grid.at(y, 0) + x] = row.values.get(i).copied().unwrap_or(1.0);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether the first layer takes the rows of a sparse matrix as they are.
+fn reads_sparse(net: &Network, inputs: Inputs) -> bool {
+    matches!((inputs, net.layers()[0]), (Inputs::Sparse(_), Layer::Dense { .. }))
+}
+
+impl Network {
+    /// Memory for passes over up to `samples` samples at a time.
+    pub fn workspace(&self, samples: usize) -> Workspace {
+        let buffers =
+            || self.buffers.iter().map(|g| Aligned::zeros(samples * g.sample())).collect();
+        let places = |p: &Placed| p.conv2d().map(|conv| conv.places(samples));
+        Workspace {
+            samples,
+            input: Aligned::zeros(0),
+            values: buffers(),
+            d_values: Vec::new(),
+            places: self.placed.iter().map(places).collect(),
+            statistics: self.placed.iter().map(|p| Aligned::zeros(p.statistics.len())).collect(),
+        }
+    }
+
+    /// The outputs for the samples `rows` of `inputs`, a row of [`padded`]`(outputs)` values each,
+    /// of which the first `outputs` count. What they mean depends on the loss.
+    ///
+    /// # Panics
+    /// If `inputs` has other columns than the network, or `rows` is longer than the workspace was
+    /// made for or names a sample that is not there.
+    pub fn forward<'w>(
+        &self,
+        params: &Params,
+        inputs: Inputs,
+        rows: &[u32],
+        workspace: &'w mut Workspace,
+    ) -> &'w [f32] {
+        workspace.gather(self, inputs, rows);
+        let layers = &self.placed[..];
+        Kernel::chosen().run(Forward { net: self, layers, params, inputs, rows, workspace });
+        &workspace.values[self.buffers.len() - 1][..rows.len() * output_stride(self)]
+    }
+
+    /// What comes out of layer `l` for the samples `rows` of `inputs`: all values of a sample
+    /// side by side, without padding.
+    ///
+    /// # Panics
+    /// As [`Network::forward`], or if there is no layer `l`.
+    pub fn layer_values(
+        &self,
+        l: usize,
+        params: &Params,
+        inputs: Inputs,
+        rows: &[u32],
+        workspace: &mut Workspace,
+    ) -> Vec<f32> {
+        workspace.gather(self, inputs, rows);
+        let layers = &self.placed[..=l];
+        let Placed { buffer, output, .. } = self.placed[l];
+        let w = &mut *workspace;
+        Kernel::chosen().run(Forward { net: self, layers, params, inputs, rows, workspace: w });
+        let values = &workspace.values[buffer];
+        let pixels = output.pixels(rows.len());
+        let pixel = |at: u32| &values[at as usize..][..output.shape.channels];
+        pixels.into_iter().flat_map(pixel).copied().collect()
+    }
+
+    /// The probability in [0, 1] of each class, a row of [`padded`]`(outputs)` values per sample,
+    /// of which the first `outputs` count.
+    ///
+    /// # Panics
+    /// As [`Network::forward`].
+    pub fn probabilities<'w>(
+        &self,
+        params: &Params,
+        loss: crate::loss::Loss,
+        inputs: Inputs,
+        rows: &[u32],
+        workspace: &'w mut Workspace,
+    ) -> &'w [f32] {
+        struct Probabilities<'a>(&'a mut [f32], crate::loss::Loss, usize);
+        impl Task for Probabilities<'_> {
+            type Output = ();
+            #[inline(always)]
+            fn run<S: Simd>(self, s: S) {
+                for row in self.0.chunks_exact_mut(padded(self.2)) {
+                    self.1.probabilities(s, row, self.2);
+                }
+            }
+        }
+        self.forward(params, inputs, rows, workspace);
+        let classes = self.outputs();
+        let out = &mut workspace.values[self.buffers.len() - 1][..rows.len() * padded(classes)];
+        Kernel::chosen().run(Probabilities(out, loss, classes));
+        out
+    }
+
+    /// Adds up the loss of the samples `rows` and the gradient of `scale` times that loss.
+    /// `transposed` is what [`Network::transpose`] made of `params`; what dropout does follows
+    /// from `key`. In the place of running statistics stand those of this pass, times `scale` and
+    /// the number of samples.
+    ///
+    /// # Panics
+    /// As [`Network::forward`], or where a label is not below the number of outputs.
+    #[allow(clippy::too_many_arguments)]
+    pub fn gradient(
+        &self,
+        params: &Params,
+        transposed: &Transposed,
+        (inputs, labels): (Inputs, &[u8]),
+        rows: &[u32],
+        objective: Objective,
+        (scale, key): (f32, u64),
+        workspace: &mut Workspace,
+        grads: &mut Params,
+    ) -> f64 {
+        workspace.gather(self, inputs, rows);
+        if workspace.d_values.is_empty() {
+            let samples = workspace.samples;
+            let zeros = |g: &crate::shape::Grid| Aligned::zeros(samples * g.sample());
+            workspace.d_values = self.buffers.iter().map(zeros).collect();
+        }
+        let layers = &self.placed[..];
+        let forward = Forward { net: self, layers, params, inputs, rows, workspace };
+        Kernel::chosen().run(Gradient { forward, transposed, labels, objective, scale, key, grads })
+    }
+}
+
+struct Forward<'a> {
+    net: &'a Network,
+    layers: &'a [Placed],
+    params: &'a Params,
+    inputs: Inputs<'a>,
+    rows: &'a [u32],
+    workspace: &'a mut Workspace,
+}
+
+impl Forward<'_> {
+    /// `training`: the key of dropout; batches are then normalised by their own statistics.
+    #[inline(always)]
+    fn forward<S: Simd>(&mut self, s: S, training: Option<u64>) {
+        let samples = self.rows.len();
+        let Workspace { input, values, places, statistics, .. } = &mut *self.workspace;
+        for (l, p) in self.layers.iter().enumerate() {
+            let (before, rest) = values.split_at_mut(p.buffer);
+            let source =
+                p.source.map_or(&input[..], |b| if b < p.buffer { &before[b] } else { &[] });
+            let output = &mut rest[0][..];
+            let params = |range: &std::ops::Range<usize>| &self.params.values[range.clone()];
+            match p.layer {
+                Layer::Dense { .. } | Layer::Conv2d { .. } => {
+                    let params = (params(&p.weight), params(&p.bias));
+                    if let (0, true, Inputs::Sparse(matrix)) =
+                        (l, reads_sparse(self.net, self.inputs), self.inputs)
+                    {
+                        let dense = p.dense().expect("it reads sparse rows");
+                        dense.forward(s, params, (matrix, self.rows), output);
+                    } else {
+                        let conv = p.conv2d().expect("it is a convolution");
+                        let places = places[l].as_ref().expect("it has places");
+                        conv.forward(s, params, places, samples, source, output);
+                    }
+                }
+                Layer::MaxPool2d { .. } | Layer::AvgPool2d { .. } | Layer::GlobalAvgPool2d => {
+                    p.pool().expect("it pools").forward(s, samples, source, output);
+                }
+                Layer::BatchNorm => {
+                    let norm = p.batch_norm().expect("it normalises");
+                    let running = params(&p.statistics);
+                    let statistics = if training.is_some() {
+                        norm.statistics(s, samples, source, &mut statistics[l]);
+                        &statistics[l]
+                    } else {
+                        running
+                    };
+                    norm.forward(s, params(&p.bias), statistics, samples, source, output);
+                }
+                Layer::Dropout { rate } => {
+                    p.input.copy(samples, source, p.output, output);
+                    if let Some(key) = training {
+                        let output = &mut output[..samples * p.output.sample()];
+                        drop_some(rate, hash(key, l as u64), output);
+                    }
+                }
+                Layer::Activation(f) => {
+                    if p.source != Some(p.buffer) {
+                        p.input.copy(samples, source, p.output, output);
+                    }
+                    for (start, len) in p.output.stretches(samples) {
+                        f.forward(s, &mut output[start..start + len]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Task for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) {
+        self.forward(s, None);
+    }
+}
+
+struct Gradient<'a> {
+    forward: Forward<'a>,
+    transposed: &'a Transposed,
+    labels: &'a [u8],
+    objective: Objective,
+    scale: f32,
+    key: u64,
+    grads: &'a mut Params,
+}
+
+impl Task for Gradient<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) -> f64 {
+        self.forward.forward(s, Some(self.key));
+        let Forward { net, inputs, rows, workspace, params, .. } = self.forward;
+        let samples = rows.len();
+        let classes = net.outputs();
+        let width = output_stride(net);
+        let last = net.buffers.len() - 1;
+        let mut loss = 0.0;
+        for (b, &row) in rows.iter().enumerate() {
+            let label = self.labels[row as usize];
+            assert!(usize::from(label) < classes, "label {label} with {classes} outputs");
+            let output = &workspace.values[last][b * width..][..width];
+            let d = &mut workspace.d_values[last][b * width..][..width];
+            loss += f64::from(self.objective.gradient(s, output, classes, label, self.scale, d));
+        }
+        let Workspace { input, values, d_values, places, statistics, .. } = workspace;
+        for (l, p) in net.placed.iter().enumerate().rev() {
+            let (d_before, d_rest) = d_values.split_at_mut(p.buffer);
+            let d_output = &mut d_rest[0][..];
+            let (source, output) = (p.source.map_or(&input[..], |b| &values[b]), &values[p.buffer]);
+            let d_source = p.source.filter(|&b| b < p.buffer).map(|b| &mut d_before[b][..]);
+            match p.layer {
+                Layer::Dense { .. } | Layer::Conv2d { .. } => {
+                    let (weights, biases) = self.grads.values.split_at_mut(net.weights_len);
+                    let bias = p.bias.start - net.weights_len..p.bias.end - net.weights_len;
+                    let d_params = (&mut weights[p.weight.clone()], &mut biases[bias]);
+                    if let (0, true, Inputs::Sparse(matrix)) =
+                        (l, reads_sparse(net, inputs), inputs)
+                    {
+                        let dense = p.dense().expect("it reads sparse rows");
+                        dense.backward_params(s, (matrix, rows), d_output, d_params);
+                        continue;
+                    }
+                    let conv = p.conv2d().expect("it is a convolution");
+                    let places = places[l].as_ref().expect("it has places");
+                    conv.backward_params(s, places, samples, source, d_output, d_params);
+                    if let Some(d_source) = d_source {
+                        let transposed = &self.transposed.0[l];
+                        conv.backward_input(s, transposed, places, samples, d_output, d_source);
+                    }
+                }
+                Layer::MaxPool2d { .. } | Layer::AvgPool2d { .. } | Layer::GlobalAvgPool2d => {
+                    let d_source = d_source.expect("the first layer has weights");
+                    let pool = p.pool().expect("it pools");
+                    pool.backward(s, samples, (source, output), d_output, d_source);
+                }
+                Layer::BatchNorm => {
+                    let norm = p.batch_norm().expect("it normalises");
+                    let d_source = d_source.expect("the first layer has weights");
+                    let scales = &params.values[p.bias.clone()];
+                    let params = (scales, &mut self.grads.values[p.bias.clone()]);
+                    let values = (source, &*d_output);
+                    norm.backward(s, params, &statistics[l], samples, values, d_source);
+                    let weight = self.scale * samples as f32;
+                    let sums = self.grads.values[p.statistics.clone()].iter_mut();
+                    sums.zip(&*statistics[l]).for_each(|(sum, x)| *sum += weight * x);
+                }
+                Layer::Dropout { rate } => {
+                    let d_output = &mut d_output[..samples * p.output.sample()];
+                    drop_some(rate, hash(self.key, l as u64), d_output);
+                    let d_source = d_source.expect("the first layer has weights");
+                    p.output.copy(samples, d_output, p.input, d_source);
+                }
+                Layer::Activation(f) => {
+                    for (start, len) in p.output.stretches(samples) {
+                        f.backward(
+                            s,
+                            &output[start..start + len],
+                            &mut d_output[start..start + len],
+                        );
+                    }
+                    if let Some(d_source) = d_source {
+                        p.output.copy(samples, d_output, p.input, d_source);
+                    }
+                }
+            }
+        }
+        loss
+    }
+}

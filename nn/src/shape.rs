@@ -1,0 +1,93 @@
+//! The shape of a layer's values, and where they lie in memory.
+
+use crate::aligned::padded;
+
+/// Height, width and channels of a sample's values. They are stored row by row from the top left,
+/// the channels of a pixel side by side ("channels last").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Pixels from top to bottom.
+    pub height: usize,
+    /// Pixels from left to right.
+    pub width: usize,
+    /// Values a pixel.
+    pub channels: usize,
+}
+
+impl Shape {
+    /// `n` values without a place: one pixel of `n` channels.
+    pub const fn flat(n: usize) -> Self {
+        Self { height: 1, width: 1, channels: n }
+    }
+
+    /// Number of values.
+    pub fn values(self) -> usize {
+        self.height * self.width * self.channels
+    }
+}
+
+/// A [`Shape`] in memory: each pixel takes `pitch` floats, and around the picture lies a frame of
+/// zeros, `frame` pixels wide, for convolutions that look beyond the border.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Grid {
+    pub shape: Shape,
+    pub pitch: usize,
+    pub frame: usize,
+}
+
+impl Grid {
+    /// The grid of a layer's values: pixels of whole vectors.
+    pub fn of(shape: Shape, frame: usize) -> Self {
+        Self { shape, pitch: padded(shape.channels), frame }
+    }
+
+    /// The grid of a network's input: pixels without padding.
+    pub fn of_input(shape: Shape, frame: usize) -> Self {
+        Self { shape, pitch: shape.channels, frame }
+    }
+
+    /// Floats from one row of pixels to the next.
+    pub fn row(&self) -> usize {
+        (self.shape.width + 2 * self.frame) * self.pitch
+    }
+
+    /// Floats from one sample to the next, whole vectors.
+    pub fn sample(&self) -> usize {
+        padded((self.shape.height + 2 * self.frame) * self.row())
+    }
+
+    /// Where a pixel of the first sample begins.
+    pub fn at(&self, y: usize, x: usize) -> usize {
+        (y + self.frame) * self.row() + (x + self.frame) * self.pitch
+    }
+
+    /// The stretches of memory, start and length, that hold `samples` samples without their
+    /// frames.
+    pub fn stretches(self, samples: usize) -> impl Iterator<Item = (usize, usize)> {
+        let Shape { height, width, .. } = self.shape;
+        // Without a frame a sample is one stretch.
+        let (rows, length) = match self.frame {
+            0 => (1, height * width * self.pitch),
+            _ => (height, width * self.pitch),
+        };
+        (0..samples)
+            .flat_map(move |b| (0..rows).map(move |y| (b * self.sample() + self.at(y, 0), length)))
+    }
+
+    /// Copies `samples` samples to where `other` has them; both are of one shape and pitch.
+    pub fn copy(self, samples: usize, from: &[f32], other: Grid, to: &mut [f32]) {
+        let (height, len) = (self.shape.height, self.shape.width * self.pitch);
+        for (b, y) in (0..samples).flat_map(|b| (0..height).map(move |y| (b, y))) {
+            let from = &from[b * self.sample() + self.at(y, 0)..][..len];
+            to[b * other.sample() + other.at(y, 0)..][..len].copy_from_slice(from);
+        }
+    }
+
+    /// Where each pixel of `samples` samples begins, in order.
+    pub fn pixels(self, samples: usize) -> Vec<u32> {
+        let Shape { height, width, .. } = self.shape;
+        let sample =
+            |b| (0..height * width).map(move |i| b * self.sample() + self.at(i / width, i % width));
+        (0..samples).flat_map(sample).map(|at| at as u32).collect()
+    }
+}
