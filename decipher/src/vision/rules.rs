@@ -132,14 +132,14 @@ fn thin_across(mask: &Mask, thick: usize) -> Mask {
     let mut thin = Mask::new(width, height, vec![false; width * height]);
     let mut depth = vec![0usize; width];
     for y in 0..=height {
-        for x in 0..width {
+        for (x, depth) in depth.iter_mut().enumerate() {
             if y < height && mask.row(y)[x] {
-                depth[x] += 1;
-            } else if depth[x] > 0 {
-                if depth[x] <= thick {
-                    (y - depth[x]..y).for_each(|y| thin.row_mut(y)[x] = true);
+                *depth += 1;
+            } else if *depth > 0 {
+                if *depth <= thick {
+                    (y - *depth..y).for_each(|y| thin.row_mut(y)[x] = true);
                 }
-                depth[x] = 0;
+                *depth = 0;
             }
         }
     }
