@@ -24,9 +24,12 @@ def _bytes(directory, name):
     raise SystemExit(f"{directory} holds neither {name} nor {name}.gz")
 
 
-def load(directory, part, dtype=np.float64):
-    """(images, labels) of "train" or "t10k"; images (n, 784), pixels 0.0 or 1.0 (on: > 0)."""
+def load(directory, part, dtype=np.float64, grey=False):
+    """(images, labels) of "train" or "t10k"; images (n, 784), pixels 0.0 or 1.0 (on: > 0), or
+    0.0 to 1.0 where they are to stay grey."""
     directory = Path(directory)
     images = np.frombuffer(_bytes(directory, f"{part}-images-idx3-ubyte"), np.uint8, offset=16)
     labels = np.frombuffer(_bytes(directory, f"{part}-labels-idx1-ubyte"), np.uint8, offset=8)
-    return (images.reshape(-1, 784) > 0).astype(dtype), labels.astype(np.int64)
+    images = images.reshape(-1, 784)
+    images = images.astype(dtype) / 255 if grey else (images > 0).astype(dtype)
+    return images, labels.astype(np.int64)

@@ -12,6 +12,8 @@ pub struct Evaluation {
     pub mistakes: Vec<Mistake>,
     /// Mean of `-ln` of the probability given to the right digit.
     pub nll: f64,
+    /// By how much confidence and accuracy differ, 0 to 1; see [`calibration_error`].
+    pub ece: f64,
 }
 
 /// A digit that was read wrong.
@@ -48,6 +50,31 @@ pub fn accuracy(probabilities: &[[f32; 10]], labels: &[u8]) -> f64 {
     right as f64 / labels.len().max(1) as f64
 }
 
+/// Mean of `-ln` of the probability given to the right digit, `labels[i]` that of row `i`; 0 where
+/// there are none. A probability of 0 counts as the smallest normal f32, which gives 87.3.
+pub fn nll(probabilities: &[[f32; 10]], labels: &[u8]) -> f64 {
+    let right = probabilities.iter().zip(labels).map(|(p, &label)| p[usize::from(label)]);
+    let sum: f64 = right.map(|p| -f64::from(p.max(f32::MIN_POSITIVE)).ln()).sum();
+    sum / labels.len().max(1) as f64
+}
+
+/// Expected calibration error, 0 to 1 (Guo et al. 2017, "On Calibration of Modern Neural
+/// Networks"): digits are sorted by the confidence in what was read into 15 bins of equal width,
+/// each open below and closed above, and the distance between a bin's mean confidence and the
+/// share of it that was right is averaged over all digits. 0 where there are none.
+pub fn calibration_error(probabilities: &[[f32; 10]], labels: &[u8]) -> f64 {
+    const BINS: usize = 15;
+    // Sum of what each digit's confidence says too much: right counts 1, wrong 0.
+    let mut excess = [0.0f64; BINS];
+    for (p, &label) in probabilities.iter().zip(labels) {
+        let (read, confidence) = best(p);
+        let confidence = f64::from(confidence);
+        let bin = ((confidence * BINS as f64).ceil() as usize).clamp(1, BINS) - 1;
+        excess[bin] += confidence - f64::from(u8::from(read == label));
+    }
+    excess.iter().map(|e| e.abs()).sum::<f64>() / labels.len().max(1) as f64
+}
+
 /// The 95 % interval of a share of which `right` in `count` were seen, both ends in [0, 1]
 /// (Wilson 1927: unlike the plain normal interval it holds near 0 and 1 too).
 pub fn interval_95(right: usize, count: usize) -> (f64, f64) {
@@ -64,17 +91,18 @@ impl Evaluation {
     /// Reads all of `digits` with `model`.
     pub fn new(model: &Model, digits: &Dataset) -> Self {
         let probabilities = model.probabilities(digits.images());
-        let (mut confusion, mut mistakes, mut nll) = (ConfusionMatrix::default(), vec![], 0.0);
+        let (mut confusion, mut mistakes) = (ConfusionMatrix::default(), vec![]);
         for (index, (p, &label)) in probabilities.iter().zip(digits.labels()).enumerate() {
             let (read, confidence) = best(p);
             confusion.0[usize::from(label)][usize::from(read)] += 1;
-            nll -= f64::from(p[usize::from(label)].max(f32::MIN_POSITIVE)).ln();
             if read != label {
                 mistakes.push(Mistake { index, label, read, confidence });
             }
         }
         mistakes.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
-        Self { confusion, mistakes, nll: nll / digits.len().max(1) as f64 }
+        let nll = nll(&probabilities, digits.labels());
+        let ece = calibration_error(&probabilities, digits.labels());
+        Self { confusion, mistakes, nll, ece }
     }
 }
 
@@ -132,6 +160,47 @@ mod tests {
         assert_eq!((matrix.recall(1), matrix.precision(1)), (Some(0.75), Some(1.0)));
         assert_eq!((matrix.recall(7), matrix.precision(7)), (Some(1.0), Some(4.0 / 6.0)));
         assert_eq!((matrix.recall(0), matrix.precision(0)), (None, None));
+    }
+
+    /// A network that reads `digit` with this confidence and shares the rest among the others.
+    fn sure(digit: usize, confidence: f32) -> [f32; 10] {
+        let mut p = [(1.0 - confidence) / 9.0; 10];
+        p[digit] = confidence;
+        p
+    }
+
+    #[test]
+    fn nll_is_the_mean_of_minus_ln_p() {
+        // ln 2 and ln 4, mean 1.5 ln 2.
+        let nll_2 = nll(&[sure(0, 0.5), sure(1, 0.25)], &[0, 1]);
+        assert!((nll_2 - 1.5 * std::f64::consts::LN_2).abs() < 1e-12, "{nll_2}");
+        // The right digit is one of the nine that share 0.1: ln 90.
+        assert!((nll(&[sure(3, 0.9)], &[4]) - 90f64.ln()).abs() < 1e-6);
+        assert!((nll(&[sure(3, 1.0)], &[4]) - 87.3365).abs() < 1e-3); // finite
+        assert_eq!(nll(&[], &[]), 0.0);
+    }
+
+    #[test]
+    fn calibration_error_by_hand() {
+        let error = |digits: &[(f32, bool)]| {
+            let p: Vec<_> = digits.iter().map(|&(confidence, _)| sure(7, confidence)).collect();
+            let labels: Vec<u8> =
+                digits.iter().map(|&(_, right)| if right { 7 } else { 2 }).collect();
+            calibration_error(&p, &labels)
+        };
+        let close = |value: f64, by_hand: f64| assert!((value - by_hand).abs() < 1e-6, "{value}");
+        close(error(&[(1.0, true)]), 0.0);
+        close(error(&[(1.0, false)]), 1.0);
+        // One bin (14/15, 1]: mean confidence 0.97, half of it right.
+        close(error(&[(0.96, true), (0.98, false)]), 0.47);
+        // Bins (11/15, 12/15] and (13/15, 14/15]: 3/4 of (0.75, 2 of 3 right), 1/4 of (0.9, right):
+        // 0.75 * 0.083333 + 0.25 * 0.1. As one bin it would be 0.0375.
+        let four = [(0.75, true), (0.75, false), (0.75, true), (0.9, true)];
+        close(error(&four), 0.0875);
+        // A bin ends at 12/15 = 0.8: across it errors add up, within it they cancel.
+        close(error(&[(0.79, true), (0.8001, false)]), (0.21 + 0.8001) / 2.0);
+        close(error(&[(0.79, true), (0.7999, false)]), (0.7999 - 0.21) / 2.0);
+        assert_eq!(error(&[]), 0.0);
     }
 
     #[test]

@@ -67,7 +67,7 @@ fn held_back(model: &Model) -> Result<Dataset> {
     Ok(digits)
 }
 
-fn json(Evaluation { confusion, nll, .. }: &Evaluation) -> serde_json::Value {
+fn json(Evaluation { confusion, nll, ece, .. }: &Evaluation) -> serde_json::Value {
     let (low, high) = interval_95(confusion.right(), confusion.count());
     let digits: Vec<_> = (0..10)
         .map(|digit| {
@@ -82,21 +82,23 @@ fn json(Evaluation { confusion, nll, .. }: &Evaluation) -> serde_json::Value {
         "accuracy": confusion.accuracy(),
         "accuracy_95": [low, high],
         "nll": nll,
+        "ece": ece,
         "digits": digits,
         "confusion": confusion.0,
     })
 }
 
-fn text(Evaluation { confusion, nll, .. }: &Evaluation) -> String {
+fn text(Evaluation { confusion, nll, ece, .. }: &Evaluation) -> String {
     let (right, count) = (confusion.right(), confusion.count());
     let (low, high) = interval_95(right, count);
     let mut text = format!(
-        "{:.2} % of {count} digits right ({} wrong; 95 % interval {:.2} to {:.2} %); mean -ln p \
-         {nll:.4}\n\n",
+        "{:.2} % of {count} digits right ({} wrong; 95 % interval {:.2} to {:.2} %)\n\
+         mean -ln p {nll:.4}; calibration error {:.2} %\n\n",
         100.0 * confusion.accuracy(),
         count - right,
         100.0 * low,
-        100.0 * high
+        100.0 * high,
+        100.0 * ece
     );
     text += "is \\ read";
     (0..10).for_each(|digit| text += &format!("{digit:>6}"));

@@ -52,6 +52,8 @@ fn what_was_trained_can_be_tested_and_threads_change_nothing() {
     let tested = run(&["test", "a.safetensors", "--format", "json", "--mistakes", "m.svg"]);
     let result = &objects(&tested)[0];
     assert_eq!(result["accuracy"], done["test_accuracy"]);
+    assert!(result["nll"].as_f64().unwrap() > 0.0);
+    assert!((0.0..=1.0).contains(&result["ece"].as_f64().unwrap()));
     let wrong = 750 - result["right"].as_u64().unwrap() as usize;
     assert_eq!(text(&file("m.svg")).matches("<title>").count(), wrong);
 }
@@ -83,7 +85,7 @@ fn lines_of_tsv_are_digits() {
     let rows: Vec<Vec<&str>> =
         text(&output.stdout).lines().skip(1).map(|row| row.split('\t').collect()).collect();
     assert_eq!(rows.iter().map(|row| row[3]).collect::<String>(), "8061");
-    assert!(rows.iter().all(|row| row.len() == 9));
+    assert!(rows.iter().all(|row| row.len() == 10));
 }
 
 #[test]
@@ -110,6 +112,103 @@ fn exit_codes_tell_usage_from_failure() {
     *flipped.last_mut().unwrap() ^= 1;
     fs::write(directory.path().join("flipped"), flipped).unwrap();
     run(&["test", "flipped"], 1, "flipped");
+}
+
+/// Pictures that are none, or none to be read: each a sentence and exit code 1, at once.
+#[test]
+fn bad_pictures_are_refused_with_a_sentence() {
+    let directory = tempfile::tempdir().unwrap();
+    let jpeg = fs::read(format!("{SAMPLES}/number.jpg")).unwrap();
+    let png = fs::read(format!("{SAMPLES}/digit.png")).unwrap();
+    // Width and height are the first fields of a PNG's first chunk, whose sum follows.
+    let sized = |width: u32, height: u32| {
+        let mut bytes = png.clone();
+        bytes[16..20].copy_from_slice(&width.to_be_bytes());
+        bytes[20..24].copy_from_slice(&height.to_be_bytes());
+        let sum = crc(&bytes[12..29]);
+        bytes[29..33].copy_from_slice(&sum.to_be_bytes());
+        bytes
+    };
+    let mut noise = jpeg.clone();
+    noise[200..].iter_mut().for_each(|b| *b = b.wrapping_mul(31) ^ 0x5a);
+    let cases: [(&str, Vec<u8>, &str); 8] = [
+        ("empty.png", vec![], "0 bytes"),
+        ("text.png", b"no picture".to_vec(), "known format"),
+        ("cut.png", png[..png.len() / 2].to_vec(), "cut off or damaged"),
+        ("cut.jpg", jpeg[..300].to_vec(), "cut off or damaged"),
+        ("noise.jpg", noise, "damaged"),
+        ("zero.png", sized(0, 0), "dimensions"),
+        ("long.png", sized(1, 100_000), "too large"),
+        ("bomb.png", sized(29_999, 29_999), "too large"),
+    ];
+    for (name, bytes, says) in cases {
+        fs::write(directory.path().join(name), bytes).unwrap();
+        let output = decipher(directory.path(), &["read", name]);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{name}: {error}");
+        assert!(error.contains(name) && error.contains(says), "{name}: {error}");
+        assert!(output.stdout.is_empty() && !error.contains("panicked"), "{name}: {error}");
+    }
+}
+
+/// The checksum of PNG's chunks (CRC-32).
+fn crc(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0u32, |sum, &byte| {
+        (0..8).fold(sum ^ u32::from(byte), |s, _| (s >> 1) ^ (0xedb8_8320 & (s & 1).wrapping_neg()))
+    })
+}
+
+#[test]
+fn a_broken_run_goes_on_without_reading_twice_or_losing_a_row() {
+    let directory = tempfile::tempdir().unwrap();
+    for (i, file) in ["number.jpg", "digit.png", "chalk.png", "page.jpg"].iter().enumerate() {
+        let to = directory.path().join(format!("in/{i}/{file}"));
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(format!("{SAMPLES}/{file}"), to).unwrap();
+    }
+    fs::write(directory.path().join("in/1/broken.png"), "no picture").unwrap();
+    for format in ["json", "tsv", "csv"] {
+        let run = || {
+            let arguments = ["read", "in", "--format", format, "--resume", "out"];
+            let output = decipher(directory.path(), &arguments);
+            assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+            fs::read(directory.path().join("out")).unwrap()
+        };
+        let whole = run();
+        assert!(whole.ends_with(b"\n"));
+        // Broken off at any byte, the second run makes the same file. The failure is not read again
+        // where its row is whole, so the exit code tells only of what this run has read.
+        for cut in [0, 1, whole.len() / 3, whole.len() / 2, whole.len() - 1] {
+            fs::write(directory.path().join("out"), &whole[..cut]).unwrap();
+            let arguments = ["read", "in", "--format", format, "--resume", "out"];
+            decipher(directory.path(), &arguments);
+            let again = fs::read(directory.path().join("out")).unwrap();
+            assert!(again == whole, "{format} cut at {cut}: {}", text(&again));
+        }
+        fs::remove_file(directory.path().join("out")).unwrap();
+    }
+}
+
+#[test]
+fn folders_patterns_and_lists_name_the_same_pictures() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("in")).unwrap();
+    for file in ["chalk.png", "digit.png"] {
+        fs::copy(format!("{SAMPLES}/{file}"), directory.path().join("in").join(file)).unwrap();
+    }
+    fs::write(directory.path().join("in/notes.txt"), "not a picture").unwrap();
+    fs::write(directory.path().join("list"), "in/chalk.png\r\n\nin/digit.png\n").unwrap();
+    let read = |arguments: &[&str]| {
+        let output = decipher(directory.path(), &[&["read"], arguments].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout).to_owned()
+    };
+    let expected = "in/chalk.png: 8061\nin/digit.png: 7\n";
+    for arguments in [&["in"][..], &["in/*.png"], &["--list", "list"]] {
+        assert_eq!(read(arguments), expected, "{arguments:?}");
+    }
+    read(&["in/chalk.png", "--annotate", "boxes.png"]);
+    assert!(fs::read(directory.path().join("boxes.png")).unwrap().starts_with(b"\x89PNG"));
 }
 
 #[test]

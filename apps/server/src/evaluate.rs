@@ -150,7 +150,7 @@ async fn evaluate(
 }
 
 fn report(model: &Model, digits: &Dataset, set: &'static str, seen: bool) -> EvaluationReport {
-    let Evaluation { confusion, mistakes, nll } = Evaluation::new(model, digits);
+    let Evaluation { confusion, mistakes, nll, .. } = Evaluation::new(model, digits);
     let (count, right) = (confusion.count(), confusion.right());
     let (low, high) = interval_95(right, count);
     let figures = |digit| DigitFigures {
