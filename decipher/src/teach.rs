@@ -8,7 +8,7 @@ use crate::data::{Dataset, sample};
 use crate::metrics::accuracy;
 use crate::model::{Model, Source};
 use crate::recipe::{DataPlan, Optimizer, Recipe, Training};
-use crate::scene::Examples;
+use crate::scene::{Examples, NONE, SceneMix};
 use crate::train::{Options, Progress, Split, TrainError, train_from};
 
 /// The built-in digits from here on are held back: no lesson is learned from them.
@@ -128,7 +128,9 @@ fn recipe(model: &Model) -> Recipe {
                 elastic: 0.7,
                 stroke: 0.2,
             }),
-            scenes: None,
+            // What is no digit must stay known to a network that knows it.
+            scenes: (model.network.outputs() > usize::from(NONE))
+                .then_some(SceneMix { share: 0.15, none: 0.33 }),
         },
         data: DataPlan { train: None, validation: 1, test: None, test_every_epoch: false },
     }

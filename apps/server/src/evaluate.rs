@@ -306,11 +306,12 @@ async fn map(
                 .collect(),
         };
         let read = model.probabilities(digits.images());
-        let places = principal_plane(&rows).into_iter().zip(digits.labels()).zip(&read).enumerate();
-        let place = |(index, (([x, y], &label), p)): (usize, (([f32; 2], &u8), &[f32; 10]))| {
-            Place { index, x, y, label, read: best(p).0 }
+        let places = principal_plane(&rows);
+        let place = |index: usize| {
+            let ([x, y], label) = (places[index], digits.label(index));
+            Place { index, x, y, label, read: best(&read[index]).0 }
         };
-        places.map(place).collect()
+        (0..digits.len()).map(place).collect()
     };
     app.workers.run(Weight::Heavy, work).await.map(Json)
 }

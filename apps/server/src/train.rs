@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use decipher::data::{Dataset, LabelledDigits};
+use decipher::nn::padded;
 use decipher::recipe::{RECIPES, Recipe};
 use decipher::teach::teach;
 use decipher::train::{Options, TrainError, train};
@@ -147,9 +148,15 @@ fn recipe(asked: &TrainRequest) -> Result<Recipe, ApiError> {
         }
     };
     let recipe = recipe.map_err(|e| ApiError::invalid(e.to_string(), "mend the recipe there"))?;
-    // Each shard of a batch has gradients of its own.
-    let copies = recipe.training.batch.div_ceil(32) + 4;
-    if recipe.network.parameter_count() * copies * size_of::<f32>() > MOST_MEMORY {
+    // Each shard of a batch has gradients of its own, each digit values and their derivatives.
+    let (network, batch) = (&recipe.network, recipe.training.batch);
+    let values = |l| {
+        let shape = network.output_shape(l);
+        shape.height * shape.width * padded(shape.channels)
+    };
+    let values: usize = (0..network.layers().len()).map(values).sum();
+    let floats = network.parameter_count() * (batch.div_ceil(32) + 4) + 2 * values * batch;
+    if floats * size_of::<f32>() > MOST_MEMORY {
         let advice = "make the network or the batch smaller, or use 'decipher train'";
         return Err(ApiError::invalid("this network takes too much memory to train here", advice));
     }

@@ -205,7 +205,7 @@ mod tests {
         for i in 0..20 {
             assert_eq!(workers.run(Weight::Light, move || i).await.unwrap(), i);
         }
-        assert!(workers.run(Weight::Light, || panic!("on purpose")).await.map(|()| ()).is_err());
+        assert!(workers.run::<()>(Weight::Light, || panic!("on purpose")).await.is_err());
         assert_eq!(workers.run(Weight::Light, || 7).await.unwrap(), 7);
         assert!(!second.is_finished());
         open.send(()).unwrap();

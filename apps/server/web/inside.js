@@ -194,7 +194,7 @@ export class InsideView {
           h("tr", null, h("td", null, `${rest.length} others`), h("td"), h("td"), h("td", null, fixed(sum(rest)))),
           h("tr", null, h("td", null, "bias"), h("td"), h("td"), h("td", null, fixed(bias))),
           h("tr", { class: "best" }, h("td", null, "sum"), h("td"), h("td"), h("td", null, fixed(total)))))),
-      h("div", { class: "formula" }, next?.kind === "activation" && value !== undefined ? `${next.text}(${fixed(total)}) = ${fixed(value)}` : `score of the ${unit}: ${fixed(total)}`));
+      h("div", { class: "formula" }, next?.kind === "activation" && value !== undefined ? `${next.text}(${fixed(total)}) = ${fixed(value)}` : `score of ${unit < 10 ? `the ${unit}` : "what is no digit"}: ${fixed(total)}`));
   }
 
   showSoftmax() {
@@ -205,8 +205,11 @@ export class InsideView {
     const top = Math.max(...scores);
     const powers = scores.map((z) => Math.exp(z - top));
     const sum = powers.reduce((a, b) => a + b, 0);
-    const row = (/** @type {number} */ z, /** @type {number} */ digit) => h("tr", { class: digit === best(probabilities) ? "best" : "" },
-      [String(digit), fixed(z), ...(soft ? [fixed(z - top), powers[digit] < 5e-4 ? powers[digit].toExponential(1) : powers[digit].toFixed(4)] : []), percent(probabilities[digit], 2)].map((text) => h("td", null, text)));
+    // An eleventh output, where there is one, stands for what is no digit.
+    const name = (/** @type {number} */ digit) => (digit < 10 ? String(digit) : "none");
+    const share = (/** @type {number} */ digit) => (soft ? powers[digit] / sum : (probabilities[digit] ?? 0));
+    const row = (/** @type {number} */ z, /** @type {number} */ digit) => h("tr", { class: digit === best(scores) ? "best" : "" },
+      [name(digit), fixed(z), ...(soft ? [fixed(z - top), powers[digit] < 5e-4 ? powers[digit].toExponential(1) : powers[digit].toFixed(4)] : []), percent(share(digit), 2)].map((text) => h("td", null, text)));
     const heads = soft ? ["digit", "score z", "z − largest", "e to that", "÷ sum"] : ["digit", "score", "probability"];
     const words = soft
       ? `The largest score, ${fixed(top)}, is taken from all, so that no power is too large. The powers add up to ${sum.toFixed(4)}; each divided by that is a probability.`
