@@ -21,3 +21,9 @@ doc:
 
 main:
     .ci/run main
+
+web:
+    .ci/run web
+
+api:
+    .ci/run api

@@ -1,9 +1,10 @@
 //! Scores every folder of labelled pictures, and draws what went wrong.
 //!
-//! `cargo run --release -p decipher --example score_pictures -- [--model FILE] [--sheets DIR] PICTURES`
+//! `cargo run --release -p decipher --example score_pictures -- [--model FILE] [--sheets DIR] [--held-back] PICTURES`
 //!
 //! `PICTURES` holds folders with a `labels.csv` each: `file,label` (one digit, or the name of
-//! something that is no digit) or `file,text` (several digits, `/` = next line).
+//! something that is no digit) or `file,text` (several digits, `/` = next line). With `--held-back`
+//! only those pictures of a list of labels are scored that `decipher train --pictures` leaves out.
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use decipher::draw::Canvas;
 use decipher::image::GrayImage;
 use decipher::model::Model;
 use decipher::recognizer::{Digit, Reading, Recognizer};
+use decipher::scene::Part;
 use decipher::vision::{Limits, decode};
 use rayon::prelude::*;
 
@@ -60,10 +62,12 @@ impl Answer {
     }
 }
 
-fn read_folder(recognizer: &Recognizer, folder: &Path) -> Vec<Item> {
+fn read_folder(recognizer: &Recognizer, folder: &Path, part: Part) -> Vec<Item> {
     let labels = std::fs::read_to_string(folder.join("labels.csv")).expect("labels.csv is read");
-    let rows: Vec<(&str, &str)> =
-        labels.lines().skip(1).filter_map(|row| row.split_once(',')).collect();
+    let part = if labels.starts_with("file,label") { part } else { Part::All };
+    let rows = labels.lines().skip(1).filter_map(|row| row.split_once(','));
+    let rows = rows.enumerate().filter(|(row, _)| part.has(*row));
+    let rows: Vec<(&str, &str)> = rows.map(|(_, row)| row).collect();
     rows.par_iter()
         .map(|&(file, label)| {
             let bytes = std::fs::read(folder.join(file)).expect("the picture is read");
@@ -208,11 +212,13 @@ fn fitted(picture: &GrayImage, side: usize) -> GrayImage {
 
 fn main() {
     let (mut model, mut sheets, mut folder) = (Model::bundled(), None, None);
+    let mut part = Part::All;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().expect("a value follows");
         match argument.as_str() {
             "--model" => model = Model::load(Path::new(&value())).expect("the model is read"),
+            "--held-back" => part = Part::HeldBack,
             "--sheets" => sheets = Some(PathBuf::from(value())),
             _ => folder = Some(PathBuf::from(argument)),
         }
@@ -239,7 +245,7 @@ fn main() {
     let (mut auto, mut single) = (Score::default(), Score::default());
     for folder in &folders {
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
-        let items = read_folder(&recognizer, folder);
+        let items = read_folder(&recognizer, folder, part);
         type Way = (&'static str, fn(&Item) -> &Answer);
         let ways: [Way; 2] = [("auto", |item| &item.auto), ("single", |item| &item.single)];
         for ((way, answer), all) in ways.into_iter().zip([&mut auto, &mut single]) {

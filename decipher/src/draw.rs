@@ -1,6 +1,7 @@
 //! Boxes and short texts on pictures, for people to look at.
 
 use crate::image::{GrayImage, Rect};
+use crate::recognizer::Reading;
 
 /// A colour: red, green, blue.
 pub type Colour = [u8; 3];
@@ -90,6 +91,34 @@ impl Canvas {
     pub fn png(&self) -> Vec<u8> {
         crate::vision::encode_png_rgb(self.width, self.height, self.pixels.as_flattened())
     }
+}
+
+/// The picture with a box around every digit, the digit and its confidence above it in percent;
+/// what is unsure is boxed in another colour, with both candidates.
+pub fn annotated(picture: &GrayImage, reading: &Reading) -> Canvas {
+    const SURE: Colour = [0, 130, 60];
+    const UNSURE: Colour = [210, 90, 0];
+    let mut canvas = Canvas::filled(picture.width(), picture.height(), [255; 3]);
+    canvas.paste(picture, 0, 0);
+    let mut mark = |bounds: &Rect, text: &str, colour: Colour| {
+        // As large as fits the box, but to be read also on a small one.
+        let scale = (bounds.width / (6 * text.len())).max(1);
+        canvas.outline(bounds, scale, colour);
+        let y = match bounds.y.checked_sub(9 * scale) {
+            Some(above) => above,
+            None => bounds.bottom() + 2 * scale,
+        };
+        canvas.text(text, bounds.x, y, scale, colour);
+    };
+    for digit in reading.digits() {
+        let text = format!("{} {:.0}", digit.digit, 100.0 * digit.confidence);
+        mark(&digit.bounds, &text, SURE);
+    }
+    for unsure in &reading.unsure {
+        let [first, second] = unsure.candidates.map(|(digit, _)| digit);
+        mark(&unsure.bounds, &format!("{first}/{second}?"), UNSURE);
+    }
+    canvas
 }
 
 /// The columns of a letter from the left; the lowest bit is the top row.

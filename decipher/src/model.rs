@@ -130,7 +130,7 @@ pub enum Source {
 /// A network with its parameters and all that is needed to use it.
 #[derive(Clone)]
 pub struct Model {
-    /// 784 values in, 10 out.
+    /// 784 values in, 10 out, or 11 if it can say "this is no digit".
     pub network: Network,
     /// The weights and biases.
     pub params: Params,
@@ -189,9 +189,9 @@ fn sha256(parts: &[&[u8]]) -> String {
 impl Model {
     /// The network that is built into this library.
     ///
-    /// Trained on MNIST; its card is `models/README.md`.
+    /// Trained on photographs of digits and of what is none; its card is `models/README.md`.
     pub fn bundled() -> Self {
-        Self::from_bytes(include_bytes!("../../models/dense.safetensors"), "(built in)")
+        Self::from_bytes(include_bytes!("../../models/reader.safetensors"), "(built in)")
             .expect("a test reads the built-in model")
     }
 
@@ -272,7 +272,8 @@ impl Model {
     }
 
     /// The probability of each digit for each of `images` (784 pixels each, 0 = paper,
-    /// 255 = ink), on all threads of the current rayon pool.
+    /// 255 = ink), on all threads of the current rayon pool. Where the network can say "no digit",
+    /// that is what is missing to 1.
     ///
     /// # Panics
     /// If `images` are not whole images.
@@ -280,18 +281,26 @@ impl Model {
         assert!(images.len().is_multiple_of(Dataset::PIXELS), "images have 784 pixels each");
         let count = images.len() / Dataset::PIXELS;
         let mut all = vec![[0.0; 10]; count];
-        let chunks = all.par_chunks_mut(CHUNK).zip(images.par_chunks(CHUNK * Dataset::PIXELS));
-        chunks.for_each(|(all, images)| {
+        let read = |(all, images): (&mut [[f32; 10]], &[u8])| {
             let inputs = self.pixels.inputs(images);
             let rows: Vec<u32> = (0..all.len() as u32).collect();
             let mut workspace = self.network.workspace(all.len());
             let inputs = Inputs::Sparse(&inputs);
             let outputs =
                 self.network.probabilities(&self.params, self.loss, inputs, &rows, &mut workspace);
-            for (to, from) in all.iter_mut().zip(outputs.chunks_exact(padded(10))) {
+            for (to, from) in
+                all.iter_mut().zip(outputs.chunks_exact(padded(self.network.outputs())))
+            {
                 to.copy_from_slice(&from[..10]);
             }
-        });
+        };
+        if (1..=CHUNK).contains(&count) {
+            // Handing it to another thread would take longer than doing it.
+            read((&mut all, images));
+        } else {
+            let images = images.par_chunks(CHUNK * Dataset::PIXELS);
+            all.par_chunks_mut(CHUNK).zip(images).for_each(read);
+        }
         all
     }
 }
@@ -468,7 +477,7 @@ mod tests {
             ("format_version\\\":1", "format_version\\\":2", "format version 2"),
             ("tanh", "sine", "no layer 'sine'"),
             ("dense 2", "dense 3", "and not F32 [784, 3]"),
-            ("dense 10", "dense 11", "10 outputs"),
+            ("dense 10", "dense 12", "10 outputs"),
             ("\"0.bias\"", "\"0.bios\"", "tensor '0.bios' does not belong"),
             ("softmax_cross_entropy", "hinge", "no loss 'hinge'"),
             ("grey", "binary above 255", "no pixels 'binary above 255'"),
@@ -485,7 +494,7 @@ mod tests {
     #[test]
     fn the_built_in_model_is_sound() {
         let model = Model::bundled();
-        assert_eq!(model.network.outputs(), 10);
+        assert_eq!(model.network.outputs(), 11);
         assert_eq!(model.training.source, Source::Mnist);
     }
 }

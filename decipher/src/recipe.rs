@@ -8,9 +8,10 @@ use serde::Deserialize;
 use crate::augment::Augment;
 use crate::data::Dataset;
 use crate::model::Pixels;
+use crate::scene::{NONE, SceneMix};
 
 /// The recipes that come with Decipher, by name.
-pub const RECIPES: [(&str, &str); 8] = [
+pub const RECIPES: [(&str, &str); 9] = [
     ("tutorial", include_str!("../../recipes/tutorial.toml")),
     ("tutorial-97", include_str!("../../recipes/tutorial-97.toml")),
     ("book-1", include_str!("../../recipes/book-1.toml")),
@@ -19,6 +20,7 @@ pub const RECIPES: [(&str, &str); 8] = [
     ("dense", include_str!("../../recipes/dense.toml")),
     ("lenet-5", include_str!("../../recipes/lenet-5.toml")),
     ("pytorch-example", include_str!("../../recipes/pytorch-example.toml")),
+    ("reader", include_str!("../../recipes/reader.toml")),
 ];
 
 /// How a network is made. Checked: a recipe that could be read can be trained.
@@ -30,7 +32,7 @@ pub struct Recipe {
     pub description: String,
     /// How pixels become numbers.
     pub pixels: Pixels,
-    /// The layers; 784 values go in and 10 come out.
+    /// The layers; 784 values go in and 10 come out, or 11 if the last says "this is no digit".
     pub network: Network,
     /// What is made small.
     pub loss: Loss,
@@ -76,6 +78,9 @@ pub struct Training {
     /// Distortions, drawn anew for every digit and epoch.
     #[serde(default)]
     pub augment: Option<Augment>,
+    /// Digits, and what is none, photographed: for a network that is to read pictures.
+    #[serde(default)]
+    pub scenes: Option<SceneMix>,
 }
 
 /// The `[data]` part of a recipe: how many digits are for what.
@@ -212,6 +217,10 @@ impl Recipe {
         let init = Init::named(&init)
             .ok_or_else(|| invalid(unknown("init", &init, Init::ALL.map(Init::name))))?;
         file.training.check().map_err(|reason| invalid(format!("[training] {reason}")))?;
+        let none = file.training.scenes.is_some_and(|scenes| scenes.none > 0.0);
+        if none && network.outputs() <= usize::from(NONE) {
+            return Err(invalid("scenes without digits need an 11th output".into()));
+        }
         file.data.check().map_err(|reason| invalid(format!("[data] {reason}")))?;
         Ok(Self {
             name: name.into(),
@@ -229,13 +238,15 @@ impl Recipe {
 /// The shape of a network's input.
 const DIGIT: Shape = Shape { height: Dataset::SIDE, width: Dataset::SIDE, channels: 1 };
 
-/// The network of these layers, from 784 pixels to 10 digits.
+/// The network of these layers, from 784 pixels to 10 digits, or to these and "no digit".
 pub(crate) fn network(layers: &[String]) -> Result<Network, String> {
     let layers = layers.iter().map(|l| l.parse()).collect::<Result<Vec<Layer>, _>>()?;
     let network = Network::new(DIGIT, &layers)?;
     match network.outputs() {
-        10 => Ok(network),
-        n => Err(format!("a network of digits has 10 outputs, this one has {n}")),
+        10 | 11 => Ok(network),
+        n => Err(format!(
+            "a network of digits has 10 outputs, or 11 with \"no digit\"; this one has {n}"
+        )),
     }
 }
 
@@ -276,6 +287,7 @@ impl Training {
             }
             _ => {}
         }
+        self.scenes.as_ref().map_or(Ok(()), SceneMix::check)?;
         self.augment.as_ref().map_or(Ok(()), Augment::check)
     }
 }
@@ -316,7 +328,7 @@ mod tests {
             ("\"binary\"", "\"pink\"", "pink"),
             ("dense 32", "dense 0", "'dense 0'"),
             ("dense 32", "conv 3", "no layer 'conv 3'"),
-            ("\"dense 10\"", "\"dense 9\"", "10 outputs, this one has 9"),
+            ("\"dense 10\"", "\"dense 9\"", "11 with \"no digit\"; this one has 9"),
             ("softmax_cross_entropy", "hinge", "no loss 'hinge'"),
             ("normal_0.1", "zeros", "no init 'zeros'"),
             ("epochs = 5", "epochs = 0", "epochs = 0"),

@@ -4,11 +4,20 @@ use crate::data::Dataset;
 use crate::image::{GrayImage, Rect};
 use crate::metrics::best;
 use crate::model::Model;
-use crate::vision::{self, Layout, Rules};
+use crate::vision::{self, Cutting, Glyph, Layout, Rules};
 
 /// Below this confidence, what was found is not called a digit. A middle value, not yet chosen by
 /// measurement.
 pub const MIN_CONFIDENCE: f32 = 0.5;
+
+/// What is read with less confidence is perhaps several digits.
+const SURE: f32 = 0.5;
+/// Product of confidences from which on cut digits are believed.
+const LEAST_SENSE: f32 = 0.7;
+/// How sure one can be of digits that had to be cut apart, compared with those that stand alone.
+const CUT: f32 = 0.9;
+/// Most pieces of a picture that are cut for a try: of writing, few touch; of a carpet, all.
+const MOST_CUT: usize = 200;
 
 /// Largest side, in pixels, of a picture that may be a crop of one digit in several pieces.
 const SMALL: usize = 64;
@@ -97,65 +106,85 @@ impl Recognizer {
 
     /// Reads all digits of a picture: one, a number or a page.
     pub fn read(&self, picture: &GrayImage) -> Reading {
-        let reading = self.better(picture, vision::segment_on);
-        let small = picture.width().max(picture.height()) <= SMALL;
-        if !small || reading.digits().count() + reading.unsure.len() == 1 {
-            return reading;
-        }
-        // A small picture is a crop of one digit more often than a tiny number.
-        let single = self.read_single(picture);
-        let sure = |reading: &Reading| reading.digits().map(|d| d.confidence).fold(1.0, f32::min);
-        let alone = single.digits().next().is_some();
-        if alone && (reading.lines.is_empty() || sure(&single) > sure(&reading)) {
-            single
-        } else {
-            reading
-        }
+        self.explain(picture, false).1
     }
 
     /// Reads a picture that shows just one digit, however many pieces its ink is in.
     pub fn read_single(&self, picture: &GrayImage) -> Reading {
-        self.better(picture, vision::single_on)
+        self.explain(picture, true).1
+    }
+
+    /// As [`Recognizer::read`], or as [`Recognizer::read_single`] where `single`; with what was
+    /// found in the picture, stage by stage.
+    pub fn explain(&self, picture: &GrayImage, single: bool) -> (Layout, Reading) {
+        if single {
+            return self.better(picture, vision::single_on);
+        }
+        let (layout, reading) = self.better(picture, vision::segment_on);
+        let small = picture.width().max(picture.height()) <= SMALL;
+        if !small || reading.digits().count() + reading.unsure.len() == 1 {
+            return (layout, reading);
+        }
+        // A small picture is a crop of one digit more often than a tiny number.
+        let (one, alone) = self.better(picture, vision::single_on);
+        let sure = |reading: &Reading| reading.digits().map(|d| d.confidence).fold(1.0, f32::min);
+        let is_one = alone.digits().next().is_some();
+        if is_one && (reading.lines.is_empty() || sure(&alone) > sure(&reading)) {
+            (one, alone)
+        } else {
+            (layout, reading)
+        }
     }
 
     /// The better of two readings: with the paper's lines erased, and with all ink.
-    fn better(&self, picture: &GrayImage, find: fn(&GrayImage, Rules) -> Layout) -> Reading {
+    fn better(
+        &self,
+        picture: &GrayImage,
+        find: fn(&GrayImage, Rules) -> Layout,
+    ) -> (Layout, Reading) {
         let erased = find(picture, Rules::Erased);
         let reading = self.read_layout(&erased);
         if erased.stages.rules.is_empty() {
-            return reading;
+            return (erased, reading);
         }
-        let kept = self.read_layout(&find(picture, Rules::Kept));
+        let kept = find(picture, Rules::Kept);
+        let with_rules = self.read_layout(&kept);
         let sense = |reading: &Reading| {
             let sure: f32 = reading.digits().map(|d| d.confidence).sum();
             sure - 0.5 * reading.unsure.len() as f32
         };
-        if sense(&kept) > sense(&reading) { kept } else { reading }
+        if sense(&with_rules) > sense(&reading) { (kept, with_rules) } else { (erased, reading) }
     }
 
     /// Reads what [`vision::segment`] or [`vision::single`] found.
     pub fn read_layout(&self, layout: &Layout) -> Reading {
         let glyphs = layout.lines.iter().flat_map(|line| &line.glyphs);
-        let pixels: Vec<u8> = glyphs.flat_map(|glyph| glyph.pixels).collect();
-        debug_assert!(pixels.len().is_multiple_of(Dataset::PIXELS));
-        let mut probabilities = self.model.probabilities(&pixels).into_iter();
+        let mut probabilities = self.probabilities(glyphs).into_iter();
+        let mut cuts_left = MOST_CUT;
         let mut reading = Reading::default();
         for line in &layout.lines {
             let mut digits: Vec<Digit> = Vec::new();
             // A gap before something unsure is a gap before the digit that follows it.
             let mut gap_before = false;
-            for (glyph, probabilities) in line.glyphs.iter().zip(&mut probabilities) {
-                gap_before |= glyph.gap_before;
-                let (digit, confidence) = best(&probabilities);
-                if confidence < self.min_confidence {
-                    let candidates = candidates(&probabilities);
+            for (glyph, whole) in line.glyphs.iter().zip(&mut probabilities) {
+                let parts = if !layout.single && best(&whole).1 < SURE && cuts_left > 0 {
+                    cuts_left -= 1;
+                    self.cut(layout, glyph, &whole)
+                } else {
+                    None
+                };
+                for (glyph, p) in parts.unwrap_or_else(|| vec![(glyph.clone(), whole)]) {
+                    gap_before |= glyph.gap_before;
                     let (bounds, pixels) = (glyph.bounds, glyph.pixels);
-                    reading.unsure.push(Unsure { bounds, candidates, pixels });
-                    continue;
+                    let (digit, confidence) = best(&p);
+                    if confidence < self.min_confidence {
+                        let candidates = candidates(&p);
+                        reading.unsure.push(Unsure { bounds, candidates, pixels });
+                        continue;
+                    }
+                    let gap_before = std::mem::take(&mut gap_before) && !digits.is_empty();
+                    digits.push(Digit { digit, confidence, bounds, gap_before, pixels });
                 }
-                let gap_before = std::mem::take(&mut gap_before) && !digits.is_empty();
-                let (bounds, pixels) = (glyph.bounds, glyph.pixels);
-                digits.push(Digit { digit, confidence, bounds, gap_before, pixels });
             }
             if !digits.is_empty() {
                 reading.lines.push(TextLine { bounds: line.bounds, digits });
@@ -163,6 +192,53 @@ impl Recognizer {
         }
         reading
     }
+
+    fn probabilities<'g>(&self, glyphs: impl Iterator<Item = &'g Glyph>) -> Vec<[f32; 10]> {
+        let pixels: Vec<u8> = glyphs.flat_map(|glyph| glyph.pixels).collect();
+        self.model.probabilities(&pixels)
+    }
+
+    /// The digits that touch each other in `glyph`, if it makes more sense so than as a `whole`.
+    fn cut(
+        &self,
+        layout: &Layout,
+        glyph: &Glyph,
+        whole: &[f32; 10],
+    ) -> Option<Vec<(Glyph, [f32; 10])>> {
+        let mut most = best(whole).1.max(LEAST_SENSE);
+        let mut parts = None;
+        for cutting in vision::cuttings(&layout.stages.ink, glyph) {
+            let probabilities = self.probabilities(cutting.parts.iter().map(|part| &part.glyph));
+            if let Some((sense, way)) = best_way(&cutting, &probabilities)
+                && sense > most
+            {
+                most = sense;
+                let part = |&i: &usize| {
+                    (cutting.parts[i].glyph.clone(), probabilities[i].map(|p| CUT * p))
+                };
+                parts = Some(way.iter().map(part).collect());
+            }
+        }
+        parts
+    }
+}
+
+/// The parts that follow each other from edge to edge with the largest product of confidences, and
+/// that product.
+fn best_way(cutting: &Cutting, probabilities: &[[f32; 10]]) -> Option<(f32, Vec<usize>)> {
+    let mut ways: Vec<Option<(f32, Vec<usize>)>> = vec![None; cutting.places];
+    ways[0] = Some((1.0, vec![]));
+    for to in 1..cutting.places {
+        for (i, part) in cutting.parts.iter().enumerate().filter(|(_, part)| part.to == to) {
+            let Some((before, way)) = &ways[part.from] else { continue };
+            let sense = before * best(&probabilities[i]).1;
+            if ways[to].as_ref().is_none_or(|(most, _)| sense > *most) {
+                let way = way.iter().copied().chain([i]).collect();
+                ways[to] = Some((sense, way));
+            }
+        }
+    }
+    ways.pop().flatten()
 }
 
 fn candidates(probabilities: &[f32; 10]) -> [(u8, f32); 2] {

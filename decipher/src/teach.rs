@@ -8,6 +8,7 @@ use crate::data::{Dataset, sample};
 use crate::metrics::accuracy;
 use crate::model::{Model, Source};
 use crate::recipe::{DataPlan, Optimizer, Recipe, Training};
+use crate::scene::Examples;
 use crate::train::{Options, Progress, Split, TrainError, train_from};
 
 /// The built-in digits from here on are held back: no lesson is learned from them.
@@ -74,6 +75,8 @@ pub fn teach(
         validation: others.clone(),
         test: others.clone(),
         source: model.training.source,
+        pictures: Examples::default(),
+        things: Examples::default(),
     };
     let trained = train_from(model.params.clone(), &recipe(model), &split, options, progress)?;
     let measure = |digits: &Dataset| {
@@ -125,6 +128,7 @@ fn recipe(model: &Model) -> Recipe {
                 elastic: 0.7,
                 stroke: 0.2,
             }),
+            scenes: None,
         },
         data: DataPlan { train: None, validation: 1, test: None, test_every_epoch: false },
     }
@@ -167,7 +171,7 @@ mod tests {
         assert_eq!((mine.count, lesson.learned_from, others.count), (60, 180, 750));
         assert!(mine.after > mine.before + 0.1, "{mine:?}");
         assert!(others.after > others.before - 0.01, "{others:?}");
-        assert_eq!(lesson.model.training.recipe, "dense, taught");
+        assert_eq!(lesson.model.training.recipe, "reader, taught");
         let bytes = lesson.model.to_bytes();
         assert!(Model::from_bytes(&bytes, "it").is_ok());
     }

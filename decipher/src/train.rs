@@ -12,10 +12,12 @@ use crate::data::{Dataset, Mnist};
 use crate::metrics::accuracy;
 use crate::model::{Model, Source, TrainingRecord};
 use crate::recipe::{DataPlan, Optimizer, Recipe};
+use crate::scene::{Examples, Scenes};
 
 /// What randomness is for; together with seed, epoch and digit the key of a generator.
 const SHUFFLE: u64 = 1;
 const AUGMENT: u64 = 2;
+const SCENE: u64 = 3;
 /// Digits between two reports inside an epoch.
 const REPORT: usize = 6_000;
 
@@ -30,6 +32,10 @@ pub struct Split {
     pub test: Dataset,
     /// Where they came from.
     pub source: Source,
+    /// Glyphs from real pictures, for a recipe with scenes; may be empty.
+    pub pictures: Examples,
+    /// Pictures of what is no digit, for a recipe with scenes; may be empty.
+    pub things: Examples,
 }
 
 /// Training, validation and test digits of the built-in sample, as the tutorial splits 5,000.
@@ -55,6 +61,8 @@ impl Split {
                 None => mnist.test.clone(),
             },
             source: Source::Mnist,
+            pictures: Examples::default(),
+            things: Examples::default(),
         })
     }
 
@@ -76,6 +84,8 @@ impl Split {
             validation: sample.range(train..train + validation),
             test: sample.range(train + validation..train + validation + test),
             source: Source::Sample,
+            pictures: Examples::default(),
+            things: Examples::default(),
         }
     }
 }
@@ -250,7 +260,7 @@ impl<'a> Run<'a> {
             };
             BatchTrainer::new(&recipe.network, how, training.batch)
         };
-        let learner = if training.augment.is_some() {
+        let learner = if training.augment.is_some() || training.scenes.is_some() {
             Learner::Augmented(batches())
         } else if training.is_online(&recipe.network) {
             Learner::Online(Online::new(&recipe.network), inputs())
@@ -382,20 +392,18 @@ impl<'a> Run<'a> {
                 rows.chunks(training.batch).enumerate().map(step).sum()
             }
             Learner::Augmented(trainer) => {
-                let augment = training.augment.expect("that is what this way is for");
                 let all: Vec<u32> = (0..training.batch as u32).collect();
                 let mut inputs = vec![0.0; training.batch * Dataset::PIXELS];
+                let mut labels = vec![0; training.batch];
                 let step = |(i, rows): (usize, &[u32])| {
                     let inputs = &mut inputs[..rows.len() * Dataset::PIXELS];
-                    let images = inputs.par_chunks_mut(Dataset::PIXELS).zip(rows);
-                    images.for_each(|(to, &row)| {
-                        let mut image = [0; Dataset::PIXELS];
-                        let key = [AUGMENT, epoch.into(), row.into()];
-                        let original = split.train.image(row as usize);
-                        augment.apply(original, &mut Rng::new(seed, &key), &mut image);
+                    let labels = &mut labels[..rows.len()];
+                    let images = inputs.par_chunks_mut(Dataset::PIXELS).zip(labels.par_iter_mut());
+                    images.zip(rows).for_each(|((to, label), &row)| {
+                        let (image, class) = drawn(recipe, split, seed, epoch, row);
                         to.iter_mut().zip(image).for_each(|(to, p)| *to = pixels.value(p));
+                        *label = class;
                     });
-                    let labels: Vec<u8> = rows.iter().map(|&r| labels[r as usize]).collect();
                     let examples = (Inputs::Dense(inputs), &labels[..]);
                     let rate = rate(done + i * training.batch);
                     trainer.step(network, params, examples, &all[..rows.len()], rate)
@@ -404,6 +412,33 @@ impl<'a> Run<'a> {
             }
         }
     }
+}
+
+/// Digit `row` of the training set as this epoch shows it, or a scene in its place, and its class.
+fn drawn(
+    recipe: &Recipe,
+    split: &Split,
+    seed: u64,
+    epoch: u32,
+    row: u32,
+) -> ([u8; Dataset::PIXELS], u8) {
+    let (digits, index) = (&split.train, row as usize);
+    let (mut image, mut class) = ([0; Dataset::PIXELS], digits.label(index));
+    image.copy_from_slice(digits.image(index));
+    if let Some(mix) = recipe.training.scenes {
+        let mut rng = Rng::new(seed, &[SCENE, epoch.into(), row.into()]);
+        if rng.uniform() < mix.share {
+            let Split { pictures, things, .. } = split;
+            let scenes = Scenes { digits, pictures, things, none: mix.none };
+            (image, class) = scenes.example(index, &mut rng);
+        }
+    }
+    if let Some(augment) = recipe.training.augment {
+        let original = image;
+        let mut rng = Rng::new(seed, &[AUGMENT, epoch.into(), row.into()]);
+        augment.apply(&original, &mut rng, &mut image);
+    }
+    (image, class)
 }
 
 #[cfg(test)]

@@ -1,18 +1,24 @@
 //! `decipher read`
 
+mod inputs;
+mod results;
+mod rows;
+
 use std::fs::File;
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::ValueEnum;
-use decipher::image::{GrayImage, Rect};
+use decipher::draw;
 use decipher::model::Model;
-use decipher::recognizer::{MIN_CONFIDENCE, Reading, Recognizer};
-use decipher::report::Report;
+use decipher::recognizer::{MIN_CONFIDENCE, Recognizer};
 use decipher::vision::{self, Layout, Limits};
-use serde_json::json;
+use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
+
+use results::Results;
+use rows::{Format, Outcome};
 
 /// Read the digits in pictures
 ///
@@ -20,35 +26,41 @@ use serde_json::json;
 /// page of numbers.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Pictures; - is standard input
-    #[arg(required = true, value_name = "PICTURE")]
+    /// Pictures, folders of pictures, or patterns such as 'scans/*.png'; - is a picture on standard
+    /// input
+    #[arg(required_unless_present = "list", value_name = "PICTURE")]
     pictures: Vec<PathBuf>,
+    /// A file with a picture's name a line; - is standard input
+    #[arg(long, value_name = "FILE")]
+    list: Option<PathBuf>,
     /// A network that `decipher train` saved [default: the one that is built in]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
-    /// The picture shows just one digit
+    /// Each picture shows just one digit
     #[arg(long)]
     single: bool,
     /// How sure the network must be, 0 to 1; what is below is reported as unsure
     #[arg(long, default_value_t = MIN_CONFIDENCE, value_parser = share)]
     min_confidence: f32,
-    /// text: digits as written; json: one object a picture; tsv: one line a digit
+    /// How to print what was read
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Write the results to a file instead; if it is there from a run that was broken off, go on
+    /// where that ended
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
+    /// Draw boxes, digits and confidences on a copy of the picture
+    #[arg(long, value_name = "FILE.png")]
+    annotate: Option<PathBuf>,
     /// Write a picture of every stage, from the grey picture to what the network saw
     #[arg(long, value_name = "DIR")]
     debug_dir: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum Format {
-    Text,
-    Json,
-    Tsv,
-}
-
 /// Largest picture file that is read, in bytes.
 const MAX_FILE: u64 = 256 << 20;
+/// Pictures a thread that are read before their results are written.
+const BATCH: usize = 16;
 
 fn share(text: &str) -> Result<f32, String> {
     let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
@@ -66,63 +78,91 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("--debug-dir {}", directory.display()))?;
     }
-    if arguments.format == Format::Tsv {
-        crate::print("file\tline\tnumber\tdigit\tconfidence\tx\ty\twidth\theight")?;
-    }
-    let mut code = ExitCode::SUCCESS;
-    for (index, path) in arguments.pictures.iter().enumerate() {
-        let file = path.display().to_string();
-        match read(&arguments, &recognizer, path, index) {
-            Ok((picture, reading)) => {
-                let several = arguments.pictures.len() > 1;
-                let text = match arguments.format {
-                    Format::Json => {
-                        serde_json::to_string(&Report::new(Some(file.clone()), &picture, &reading))?
-                    }
-                    Format::Tsv => tsv(&file, &reading),
-                    Format::Text => text(&file, several, &reading),
-                };
-                if !(text.is_empty() && arguments.format == Format::Tsv) {
-                    crate::print(&text)?;
-                }
-            }
-            Err(error) => {
-                code = ExitCode::FAILURE;
-                let error = format!("{error:#}");
-                if arguments.format == Format::Json {
-                    let line = json!({ "version": 1, "file": file, "error": error });
-                    crate::print(&line.to_string())?;
-                } else {
-                    eprintln!("decipher: {file}: {error}");
+    let one =
+        arguments.list.is_none() && matches!(&arguments.pictures[..], [one] if inputs::is_one(one));
+    anyhow::ensure!(one || arguments.annotate.is_none(), "--annotate draws on one picture only");
+    let mut results = match &arguments.resume {
+        Some(path) => Results::resumed(path, arguments.format)?,
+        None => Results::printed(arguments.format)?,
+    };
+    let mut pictures = inputs::pictures(&arguments.pictures, arguments.list.as_deref())?;
+    let bar = bar(one);
+    let batch = if one { 1 } else { BATCH * rayon::current_num_threads() };
+    let (mut index, mut failed) = (0, false);
+    loop {
+        let paths = next_batch(&mut pictures, batch, &results)?;
+        if paths.is_empty() {
+            break;
+        }
+        let read = |(i, path): (usize, &PathBuf)| {
+            let outcome = read(&arguments, &recognizer, path, (!one).then_some(index + i));
+            (path.display().to_string(), outcome)
+        };
+        let outcomes: Vec<(String, Outcome)> = paths.par_iter().enumerate().map(read).collect();
+        index += paths.len();
+        let mut lines = String::new();
+        for (file, outcome) in &outcomes {
+            lines += &arguments.format.lines(file, outcome, !one);
+            if let Err(error) = outcome {
+                failed = true;
+                // In JSON on the standard output the error stands already.
+                if arguments.format != Format::Json || arguments.resume.is_some() {
+                    bar.suspend(|| eprintln!("decipher: {file}: {error:#}"));
                 }
             }
         }
+        bar.suspend(|| results.write(&lines))?;
+        bar.inc(outcomes.len() as u64);
     }
-    Ok(code)
+    bar.finish_and_clear();
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+/// The next pictures, at most `most`, that no earlier run has read.
+fn next_batch(
+    pictures: &mut dyn Iterator<Item = Result<PathBuf>>,
+    most: usize,
+    results: &Results,
+) -> Result<Vec<PathBuf>> {
+    let new = |path: &Result<PathBuf>| {
+        path.as_ref().map_or(true, |path| !results.has(&path.display().to_string()))
+    };
+    pictures.filter(new).take(most).collect()
+}
+
+fn bar(one: bool) -> ProgressBar {
+    if one || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{spinner} {pos} pictures, {per_sec}, {elapsed}");
+    ProgressBar::new_spinner().with_style(style.expect("it is a template"))
+}
+
+/// Reads one picture; `index` is its number, where there are several.
 fn read(
     arguments: &Arguments,
     recognizer: &Recognizer,
     path: &Path,
-    index: usize,
-) -> Result<(GrayImage, Reading)> {
+    index: Option<usize>,
+) -> Outcome {
     let bytes = if path == Path::new("-") {
         all(std::io::stdin().lock())?
     } else {
         all(File::open(path)?)?
     };
     let picture = vision::decode(&bytes, &Limits::default())?;
-    let layout =
-        if arguments.single { vision::single(&picture) } else { vision::segment(&picture) };
+    drop(bytes);
+    let (layout, reading) = recognizer.explain(&picture, arguments.single);
     if let Some(directory) = &arguments.debug_dir {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         // Pictures of the same name in several folders do not overwrite each other.
-        let number =
-            if arguments.pictures.len() > 1 { format!("{}-", index + 1) } else { "".into() };
+        let number = index.map_or(String::new(), |index| format!("{}-", index + 1));
         debug(&layout, &directory.join(format!("{number}{stem}")))?;
     }
-    let reading = recognizer.read_layout(&layout);
+    if let Some(path) = &arguments.annotate {
+        std::fs::write(path, draw::annotated(&picture, &reading).png())
+            .with_context(|| format!("--annotate {}", path.display()))?;
+    }
     Ok((picture, reading))
 }
 
@@ -145,39 +185,4 @@ fn debug(layout: &Layout, prefix: &Path) -> Result<()> {
             .with_context(|| format!("--debug-dir: {}", path.display()))?;
     }
     Ok(())
-}
-
-fn text(file: &str, several: bool, reading: &Reading) -> String {
-    if reading.lines.is_empty() {
-        eprintln!("{file}: no digits found");
-    }
-    if !reading.unsure.is_empty() {
-        eprintln!(
-            "{file}: {} more that may be no digits (--format json shows them)",
-            reading.unsure.len()
-        );
-    }
-    let text = reading.text();
-    if !several {
-        return text;
-    }
-    text.split('\n').map(|line| format!("{file}: {line}")).collect::<Vec<_>>().join("\n")
-}
-
-fn tsv(file: &str, reading: &Reading) -> String {
-    // A file's name may hold what parts columns and lines.
-    let file = file.replace(['\t', '\n', '\r'], " ");
-    let mut rows = Vec::new();
-    for (line, digits) in (1..).zip(&reading.lines) {
-        let mut number = 1;
-        for digit in &digits.digits {
-            number += usize::from(digit.gap_before);
-            let Rect { x, y, width, height } = digit.bounds;
-            let (confidence, digit) = (digit.confidence, digit.digit);
-            rows.push(format!(
-                "{file}\t{line}\t{number}\t{digit}\t{confidence:.4}\t{x}\t{y}\t{width}\t{height}"
-            ));
-        }
-    }
-    rows.join("\n")
 }

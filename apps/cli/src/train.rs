@@ -8,8 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
+use decipher::data::load_mnist;
 use decipher::metrics::{Evaluation, interval_95};
 use decipher::recipe::{RECIPES, Recipe};
+use decipher::scene::{Examples, Part};
 use decipher::train::{Epoch, Event, Options, Split, Trained, train};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -27,6 +29,13 @@ pub struct Arguments {
     /// Directory with the four MNIST files [default: $DECIPHER_DATA, else what was fetched]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Folders of labelled pictures that a recipe with scenes learns from besides; of each, every
+    /// second picture (the first, third, ...) is taken, the others are left to be measured on
+    #[arg(long, value_name = "DIR", num_args = 1..)]
+    pictures: Vec<PathBuf>,
+    /// Directory with files as MNIST's of what is no digit, such as Fashion-MNIST, for the same
+    #[arg(long, value_name = "DIR")]
+    things: Option<PathBuf>,
     /// How often to go through the digits [default: as the recipe says]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     epochs: Option<u32>,
@@ -74,7 +83,13 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         "--out {}: its directory is not there, or it is one itself; nothing was trained",
         out.display()
     );
-    let split = split(&recipe, arguments.data)?;
+    let mut split = split(&recipe, arguments.data)?;
+    for folder in &arguments.pictures {
+        split.pictures.extend(&Examples::from_folder(folder, Part::Learned)?);
+    }
+    if let Some(directory) = &arguments.things {
+        split.things = Examples::of_things(&load_mnist(directory)?.train);
+    }
     ctrlc::set_handler(|| {
         // Whoever asks twice does not want to wait for the end of a step.
         if INTERRUPTED.swap(true, Ordering::Relaxed) {

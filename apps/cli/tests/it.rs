@@ -85,7 +85,7 @@ fn lines_of_tsv_are_digits() {
     let rows: Vec<Vec<&str>> =
         text(&output.stdout).lines().skip(1).map(|row| row.split('\t').collect()).collect();
     assert_eq!(rows.iter().map(|row| row[3]).collect::<String>(), "8061");
-    assert!(rows.iter().all(|row| row.len() == 9));
+    assert!(rows.iter().all(|row| row.len() == 10));
 }
 
 #[test]
@@ -112,4 +112,179 @@ fn exit_codes_tell_usage_from_failure() {
     *flipped.last_mut().unwrap() ^= 1;
     fs::write(directory.path().join("flipped"), flipped).unwrap();
     run(&["test", "flipped"], 1, "flipped");
+}
+
+/// Pictures that are none, or none to be read: each a sentence and exit code 1, at once.
+#[test]
+fn bad_pictures_are_refused_with_a_sentence() {
+    let directory = tempfile::tempdir().unwrap();
+    let jpeg = fs::read(format!("{SAMPLES}/number.jpg")).unwrap();
+    let png = fs::read(format!("{SAMPLES}/digit.png")).unwrap();
+    // Width and height are the first fields of a PNG's first chunk, whose sum follows.
+    let sized = |width: u32, height: u32| {
+        let mut bytes = png.clone();
+        bytes[16..20].copy_from_slice(&width.to_be_bytes());
+        bytes[20..24].copy_from_slice(&height.to_be_bytes());
+        let sum = crc(&bytes[12..29]);
+        bytes[29..33].copy_from_slice(&sum.to_be_bytes());
+        bytes
+    };
+    let mut noise = jpeg.clone();
+    noise[200..].iter_mut().for_each(|b| *b = b.wrapping_mul(31) ^ 0x5a);
+    let cases: [(&str, Vec<u8>, &str); 8] = [
+        ("empty.png", vec![], "0 bytes"),
+        ("text.png", b"no picture".to_vec(), "known format"),
+        ("cut.png", png[..png.len() / 2].to_vec(), "cut off or damaged"),
+        ("cut.jpg", jpeg[..300].to_vec(), "cut off or damaged"),
+        ("noise.jpg", noise, "damaged"),
+        ("zero.png", sized(0, 0), "dimensions"),
+        ("long.png", sized(1, 100_000), "too large"),
+        ("bomb.png", sized(29_999, 29_999), "too large"),
+    ];
+    for (name, bytes, says) in cases {
+        fs::write(directory.path().join(name), bytes).unwrap();
+        let output = decipher(directory.path(), &["read", name]);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{name}: {error}");
+        assert!(error.contains(name) && error.contains(says), "{name}: {error}");
+        assert!(output.stdout.is_empty() && !error.contains("panicked"), "{name}: {error}");
+    }
+}
+
+/// The checksum of PNG's chunks (CRC-32).
+fn crc(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0u32, |sum, &byte| {
+        (0..8).fold(sum ^ u32::from(byte), |s, _| (s >> 1) ^ (0xedb8_8320 & (s & 1).wrapping_neg()))
+    })
+}
+
+#[test]
+fn a_broken_run_goes_on_without_reading_twice_or_losing_a_row() {
+    let directory = tempfile::tempdir().unwrap();
+    for (i, file) in ["number.jpg", "digit.png", "chalk.png", "page.jpg"].iter().enumerate() {
+        let to = directory.path().join(format!("in/{i}/{file}"));
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(format!("{SAMPLES}/{file}"), to).unwrap();
+    }
+    fs::write(directory.path().join("in/1/broken.png"), "no picture").unwrap();
+    for format in ["json", "tsv", "csv"] {
+        let run = || {
+            let arguments = ["read", "in", "--format", format, "--resume", "out"];
+            let output = decipher(directory.path(), &arguments);
+            assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+            fs::read(directory.path().join("out")).unwrap()
+        };
+        let whole = run();
+        assert!(whole.ends_with(b"\n"));
+        // Broken off at any byte, the second run makes the same file. The failure is not read again
+        // where its row is whole, so the exit code tells only of what this run has read.
+        for cut in [0, 1, whole.len() / 3, whole.len() / 2, whole.len() - 1] {
+            fs::write(directory.path().join("out"), &whole[..cut]).unwrap();
+            let arguments = ["read", "in", "--format", format, "--resume", "out"];
+            decipher(directory.path(), &arguments);
+            let again = fs::read(directory.path().join("out")).unwrap();
+            assert!(again == whole, "{format} cut at {cut}: {}", text(&again));
+        }
+        fs::remove_file(directory.path().join("out")).unwrap();
+    }
+}
+
+#[test]
+fn folders_patterns_and_lists_name_the_same_pictures() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("in")).unwrap();
+    for file in ["chalk.png", "digit.png"] {
+        fs::copy(format!("{SAMPLES}/{file}"), directory.path().join("in").join(file)).unwrap();
+    }
+    fs::write(directory.path().join("in/notes.txt"), "not a picture").unwrap();
+    fs::write(directory.path().join("list"), "in/chalk.png\r\n\nin/digit.png\n").unwrap();
+    let read = |arguments: &[&str]| {
+        let output = decipher(directory.path(), &[&["read"], arguments].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout).to_owned()
+    };
+    let expected = "in/chalk.png: 8061\nin/digit.png: 7\n";
+    for arguments in [&["in"][..], &["in/*.png"], &["--list", "list"]] {
+        assert_eq!(read(arguments), expected, "{arguments:?}");
+    }
+    read(&["in/chalk.png", "--annotate", "boxes.png"]);
+    assert!(fs::read(directory.path().join("boxes.png")).unwrap().starts_with(b"\x89PNG"));
+}
+
+#[test]
+fn a_hand_is_taught_from_pictures_and_from_what_the_page_saved() {
+    let directory = tempfile::tempdir().unwrap();
+    let digits = decipher::data::sample().range(0..12);
+    let mut table = "picture,digit\n".to_owned();
+    for i in 0..digits.len() {
+        let ink = digits.image(i).iter().map(|p| 255 - p).collect();
+        let picture = decipher::image::GrayImage::new(28, 28, ink);
+        let name = format!("{i}.png");
+        fs::write(directory.path().join(&name), decipher::vision::encode_png(&picture)).unwrap();
+        table += &format!("{name},{}\n", digits.label(i));
+    }
+    fs::write(directory.path().join("labels.csv"), table).unwrap();
+    let saved = serde_json::to_vec(&decipher::data::LabelledDigits::from(&digits)).unwrap();
+    fs::write(directory.path().join("digits.json"), saved).unwrap();
+    for from in [".", "digits.json"] {
+        let arguments = ["teach", from, "--epochs", "1", "--format", "json"];
+        let taught = decipher(directory.path(), &arguments);
+        assert_eq!(taught.status.code(), Some(0), "{}", text(&taught.stderr));
+        let lesson = &objects(&taught)[0];
+        assert_eq!((&lesson["learned_from"], &lesson["mine"]["count"]), (&9.into(), &3.into()));
+        assert!(lesson["others"]["after"].as_f64().unwrap() > 0.9, "{lesson}");
+        let picture = format!("{SAMPLES}/digit.png");
+        let read = decipher(directory.path(), &["read", "--model", "taught.safetensors", &picture]);
+        assert_eq!(text(&read.stdout), "7\n");
+    }
+    fs::write(directory.path().join("labels.csv"), "a,1\n0.png,ten\n").unwrap();
+    let wrong = decipher(directory.path(), &["teach", "."]);
+    assert!(!wrong.status.success() && wrong.stdout.is_empty(), "{}", text(&wrong.stderr));
+}
+
+#[cfg(all(unix, feature = "serve"))]
+#[test]
+fn a_server_says_where_it_is_and_ends_when_it_is_told_to() {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::process::Stdio;
+
+    let directory = tempfile::tempdir().unwrap();
+    let serve = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_decipher"))
+            .args([&["serve", "--port", "0", "--log-format", "json"], arguments].concat())
+            .env_remove("DECIPHER_DATA")
+            .env("XDG_CACHE_HOME", directory.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    for (arguments, token) in [(&[][..], false), (&["--host", "0.0.0.0"][..], true)] {
+        let mut server = serve(arguments);
+        let mut line = String::new();
+        BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line.contains("/#token="), token, "{line}");
+        let port = line.trim().split(':').nth(2).unwrap().split('/').next().unwrap();
+        let mut stream = std::net::TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
+        let picture = fs::read(format!("{SAMPLES}/digit.png")).unwrap();
+        let head = format!(
+            "POST /v1/read HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            picture.len()
+        );
+        stream.write_all(&[head.as_bytes(), &picture].concat()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(
+            answer.starts_with("HTTP/1.1 200") && answer.contains("\"text\":\"7\""),
+            "{answer}"
+        );
+        let told = Command::new("kill").args(["-TERM", &server.id().to_string()]).status();
+        assert!(told.unwrap().success());
+        let output = server.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        for line in text(&output.stderr).lines() {
+            let entry: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(entry["level"], "INFO", "{entry}");
+        }
+    }
 }

@@ -15,8 +15,6 @@ use tokio::time::{sleep, timeout};
 use crate::App;
 use crate::patience::Patient;
 
-/// Longest time that a client may take for the head of a request, or leave a connection idle.
-pub const HEAD: Duration = Duration::from_secs(10);
 /// Longest time that a client may keep us waiting with an answer in our hands.
 const WRITE: Duration = Duration::from_secs(20);
 /// Largest head of a request, in bytes.
@@ -24,18 +22,29 @@ const HEAD_SIZE: usize = 32 << 10;
 /// When stopping: time in which requests that are on their way still arrive.
 const LAST_CALL: Duration = Duration::from_millis(400);
 
-/// Serves until `stop` comes true, then lets every request that has arrived be answered, for at
-/// most `deadline`. Returns whether all of them were.
+/// What connections are held to.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// How many there are at a time.
+    pub most: usize,
+    /// Longest time that a client may take for the head of a request, or leave a connection idle.
+    pub patience: Duration,
+    /// Longest time from being told to stop to the end.
+    pub deadline: Duration,
+}
+
+/// Serves until `stop` comes true, then lets every request that has arrived be answered, until
+/// the deadline. Returns whether all of them were.
 pub async fn serve(
     listener: TcpListener,
     app: App,
     router: Router,
-    most: usize,
+    rules: Rules,
     mut stop: watch::Receiver<bool>,
-    deadline: Duration,
 ) -> bool {
+    let Rules { most, patience, deadline } = rules;
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_SIZE);
+    http.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(HEAD_SIZE);
     let connections = Arc::new(Semaphore::new(most));
     let graceful = GracefulShutdown::new();
     let take = |stream: TcpStream, permit| {

@@ -64,6 +64,8 @@ pub struct Config {
     pub max_body: usize,
     /// Most connections at a time.
     pub max_connections: usize,
+    /// Longest time that a client may take for the head of a request, or leave a connection idle.
+    pub patience: Duration,
     /// Longest time from being told to stop to the end.
     pub deadline: Duration,
     /// Origins whose pages may ask, besides our own.
@@ -86,6 +88,7 @@ impl Config {
             train_threads: cores.div_ceil(2),
             max_body: 32 << 20,
             max_connections: 4_096,
+            patience: Duration::from_secs(10),
             deadline: Duration::from_secs(10),
             origins: vec![],
             token: None,
@@ -226,20 +229,14 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeEr
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr()?;
         let (stop, stopping) = watch::channel(false);
-        let (most, deadline) = (config.max_connections, config.deadline);
-        let app = App::new(config, stopping.clone())?;
-        let told = app.clone();
         let mut signals = Signals::new()?;
         tokio::spawn(async move {
             signals.next().await;
-            tracing::info!("stopping");
-            told.runs.stop_all();
             let _ = stop.send(true);
         });
         tracing::info!(%address, "listening");
         ready(address);
-        let router = router(app.clone());
-        Ok::<_, ServeError>(accept::serve(listener, app, router, most, stopping, deadline).await)
+        Ok::<_, ServeError>(serve(listener, config, stopping).await?)
     })?;
     if answered {
         tracing::info!("stopped; every request was answered");
@@ -248,6 +245,32 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeEr
     }
     runtime.shutdown_background();
     Ok(())
+}
+
+/// Serves on `listener` until `stop` comes true, then lets every request that has arrived be
+/// answered, until the deadline. Returns whether all of them were.
+///
+/// # Errors
+/// If there are no threads to be had.
+pub async fn serve(
+    listener: TcpListener,
+    config: Config,
+    stop: watch::Receiver<bool>,
+) -> std::io::Result<bool> {
+    let rules = accept::Rules {
+        most: config.max_connections,
+        patience: config.patience,
+        deadline: config.deadline,
+    };
+    let app = App::new(config, stop.clone())?;
+    let (told, mut stopping) = (app.clone(), stop.clone());
+    tokio::spawn(async move {
+        if stopping.wait_for(|&stop| stop).await.is_ok() {
+            tracing::info!("stopping");
+            told.runs.stop_all();
+        }
+    });
+    Ok(accept::serve(listener, app.clone(), router(app), rules, stop).await)
 }
 
 /// What tells a server to stop.

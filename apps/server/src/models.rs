@@ -133,7 +133,7 @@ pub struct ModelSummary {
     pub parameters: usize,
     /// What its training made small.
     pub loss: &'static str,
-    /// How pixels become inputs: `binary` or `grey`.
+    /// How pixels become inputs, as recipes have it: `grey`, `binary above 79`.
     pub pixels: String,
     /// The recipe it was trained by.
     pub recipe: String,
@@ -183,7 +183,7 @@ impl ModelSummary {
             layers: model.network.layers().iter().enumerate().map(layer).collect(),
             parameters: model.network.parameter_count(),
             loss: model.loss.name(),
-            pixels: format!("{:?}", model.pixels).to_lowercase(),
+            pixels: model.pixels.to_string(),
             recipe: model.training.recipe.clone(),
             epochs: model.training.epochs,
             train_count: model.training.train_count,
@@ -227,7 +227,7 @@ async fn show(
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 204, description = "It is there"), (status = 400, body = Problem), (status = 401, body = Problem),
         (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)),
-    security(("token" = [])))]
+    security((), ("token" = [])))]
 async fn upload(
     _: Allowed,
     State(app): State<App>,
@@ -258,7 +258,7 @@ async fn upload(
 #[utoipa::path(delete, path = "/v1/models/{name}", tag = "models",
     params(("name" = String, Path, description = "A model's name")),
     responses((status = 204, description = "It is gone"), (status = 401, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem)),
-    security(("token" = [])))]
+    security((), ("token" = [])))]
 async fn remove(
     _: Allowed,
     State(app): State<App>,
@@ -299,7 +299,7 @@ async fn file(State(app): State<App>, At(name): At<String>) -> Result<Response, 
 #[utoipa::path(post, path = "/v1/models/{name}/use", tag = "models",
     params(("name" = String, Path, description = "A model's name")),
     responses((status = 204, description = "It reads"), (status = 401, body = Problem), (status = 404, body = Problem)),
-    security(("token" = [])))]
+    security((), ("token" = [])))]
 async fn read_with(
     _: Allowed,
     State(app): State<App>,

@@ -7,10 +7,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use decipher::image::GrayImage;
-use decipher::recognizer::Recognizer;
+use decipher::image::{GrayImage, Rect};
+use decipher::recognizer::{Reading, Recognizer};
 use decipher::report::{Area, Report, round};
-use decipher::vision::{self, DecodeError, Layout, Limits};
+use decipher::vision::{self, DecodeError, Limits};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -62,7 +62,7 @@ pub struct PictureJson {
 pub struct ReadAnswer {
     #[serde(flatten)]
     report: Report,
-    /// What the network saw, in reading order; with `glyphs`.
+    /// What the network saw: digits in reading order, then what is unsure; with `glyphs`.
     #[serde(skip_serializing_if = "Option::is_none")]
     glyphs: Option<Vec<GlyphReport>>,
     /// From the grey picture to the lines; with `stages`.
@@ -175,20 +175,22 @@ fn answer(
     bytes: &[u8],
 ) -> Result<ReadAnswer, ApiError> {
     let picture = vision::decode(bytes, &limits()).map_err(no_picture)?;
-    let layout =
-        if parameters.single { vision::single(&picture) } else { vision::segment(&picture) };
+    let read = |recognizer: &Recognizer| match parameters.single {
+        true => recognizer.read_single(&picture),
+        false => recognizer.read(&picture),
+    };
     let reading = match parameters.min_confidence {
-        None => recognizer.read_layout(&layout),
+        None => read(recognizer),
         Some(share) => {
             let mut recognizer = Recognizer::clone(recognizer);
             recognizer.min_confidence = share;
-            recognizer.read_layout(&layout)
+            read(&recognizer)
         }
     };
     Ok(ReadAnswer {
         report: Report::new(file, &picture, &reading),
-        glyphs: parameters.glyphs.then(|| glyphs(recognizer, &layout)),
-        stages: parameters.stages.then(|| stages(&layout)),
+        glyphs: parameters.glyphs.then(|| glyphs(recognizer, &reading)),
+        stages: parameters.stages.then(|| stages(&picture, parameters.single)),
     })
 }
 
@@ -211,19 +213,22 @@ fn no_picture(error: DecodeError) -> ApiError {
     ApiError::new(status, code, error.to_string(), advice)
 }
 
-fn glyphs(recognizer: &Recognizer, layout: &Layout) -> Vec<GlyphReport> {
-    let glyphs: Vec<_> = layout.lines.iter().flat_map(|line| &line.glyphs).collect();
-    let pixels: Vec<u8> = glyphs.iter().flat_map(|glyph| glyph.pixels).collect();
+fn glyphs(recognizer: &Recognizer, reading: &Reading) -> Vec<GlyphReport> {
+    let sure = reading.digits().map(|digit| (digit.bounds, digit.pixels));
+    let unsure = reading.unsure.iter().map(|unsure| (unsure.bounds, unsure.pixels));
+    let glyphs: Vec<_> = sure.chain(unsure).collect();
+    let pixels: Vec<u8> = glyphs.iter().flat_map(|(_, pixels)| *pixels).collect();
     let probabilities = recognizer.model().probabilities(&pixels);
-    let report = |(glyph, p): (&&vision::Glyph, &[f32; 10])| GlyphReport {
-        bounds: glyph.bounds.into(),
-        pixels: STANDARD.encode(glyph.pixels),
+    let report = |((bounds, pixels), p): (&(Rect, [u8; 784]), &[f32; 10])| GlyphReport {
+        bounds: (*bounds).into(),
+        pixels: STANDARD.encode(pixels),
         probabilities: p.iter().map(|&p| round(p)).collect(),
     };
     glyphs.iter().zip(&probabilities).map(report).collect()
 }
 
-fn stages(layout: &Layout) -> Vec<Stage> {
+fn stages(picture: &GrayImage, single: bool) -> Vec<Stage> {
+    let layout = if single { vision::single(picture) } else { vision::segment(picture) };
     let pictures = layout.stages.pictures();
     let pictures = pictures.into_iter().filter(|(_, picture)| !picture.pixels().is_empty());
     let stage = |(name, picture): (&str, GrayImage)| {

@@ -97,7 +97,7 @@ fn one() -> u64 {
 #[utoipa::path(post, path = "/v1/train", tag = "train", request_body = TrainRequest,
     responses((status = 202, body = RunState), (status = 400, body = Problem), (status = 401, body = Problem),
         (status = 408, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem)),
-    security(("token" = [])))]
+    security((), ("token" = [])))]
 async fn start(
     _: Allowed,
     State(app): State<App>,
@@ -201,7 +201,7 @@ struct TeachRequest {
 #[utoipa::path(post, path = "/v1/teach", tag = "train", request_body = TeachRequest,
     responses((status = 202, body = RunState), (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem),
         (status = 408, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem)),
-    security(("token" = [])))]
+    security((), ("token" = [])))]
 async fn lesson(
     _: Allowed,
     State(app): State<App>,
@@ -279,7 +279,7 @@ enum Wanted {
     params(("id" = u64, Path, description = "A run's number")), request_body = Steering,
     responses((status = 200, body = RunState), (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem),
         (status = 408, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)),
-    security(("token" = [])))]
+    security((), ("token" = [])))]
 async fn steer(
     _: Allowed,
     State(app): State<App>,
@@ -303,7 +303,7 @@ async fn steer(
 #[utoipa::path(delete, path = "/v1/runs/{id}", tag = "train",
     params(("id" = u64, Path, description = "A run's number")),
     responses((status = 204, description = "It is gone"), (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem)),
-    security(("token" = [])))]
+    security((), ("token" = [])))]
 async fn forget(
     _: Allowed,
     State(app): State<App>,

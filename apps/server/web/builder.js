@@ -4,13 +4,19 @@ import { field, h } from "./ui.js";
 
 const ACTIVATIONS = ["relu", "leaky_relu", "tanh", "sigmoid", "identity"];
 
-/** What can be chosen: [name, label, kind, values or attributes]. */
+/** What can be chosen. */
 const CHOICES = {
   pixels: ["binary", "grey"],
   loss: ["softmax_cross_entropy", "sigmoid_cross_entropy", "quadratic"],
   init: ["he", "glorot", "inverse_sqrt", "normal_0.1", "normal_1"],
   schedule: ["constant", "linear", "cosine"],
 };
+
+/** Chooses a value, also one that the form did not know. @param {HTMLSelectElement} select @param {string} value */
+function choose(select, value) {
+  if (![...select.options].some((option) => option.value === value)) select.append(h("option", { value }, words(value)));
+  select.value = value;
+}
 
 /** Words for people. @param {string} name */
 const words = (name) => name.replaceAll("_", " ");
@@ -52,12 +58,10 @@ export class Builder {
   set({ network, training, data }) {
     this.layers = [...network.layers];
     this.rest = { training, data, network };
-    this.pixels.value = network.pixels;
-    this.loss.value = network.loss;
-    this.init.value = network.init;
-    const kind = training.schedule?.kind ?? "constant";
-    if (![...this.schedule.options].some((option) => option.value === kind)) this.schedule.append(h("option", { value: kind }, kind));
-    this.schedule.value = kind;
+    choose(this.pixels, network.pixels);
+    choose(this.loss, network.loss);
+    choose(this.init, network.init);
+    choose(this.schedule, training.schedule?.kind ?? "constant");
     this.rate.value = short(training.learning_rate);
     this.batch.value = training.batch;
     this.momentum.value = short(training.momentum ?? 0);

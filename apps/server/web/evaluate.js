@@ -70,7 +70,7 @@ export class EvaluateView {
     const figure = (/** @type {string} */ title, /** @type {string} */ value, /** @type {string} */ text) => h("div", { class: "figure" }, h("h3", null, title), h("div", { class: "value" }, value), h("span", { class: "small soft" }, text));
     this.head.replaceChildren(
       figure("Read right", percent(accuracy, 2), `${right.toLocaleString("en")} of ${count.toLocaleString("en")}: ${set}`),
-      figure("On endless such digits", `${percent(low)} – ${percent(high)}`, "with 95 % certainty (Wilson)"),
+      figure("On endless such digits", `${(100 * low).toFixed(1)} – ${percent(high)}`, "with 95 % certainty (Wilson)"),
       figure("Mean −ln p", nll.toFixed(4), "of the right digit; 0 would be perfect"));
     if (seen) this.head.append(h("p", { class: "note" }, "This network was trained on MNIST and has seen these digits, so the figures flatter it. Run ‘decipher data fetch mnist’ and start the server again to test it on digits that it has never seen."));
     const most = Math.max(1, ...confusion.flatMap((row, i) => row.filter((_, j) => i !== j)));
@@ -128,8 +128,8 @@ export class EvaluateView {
     const layer = this.layer.value === "" ? null : Number(this.layer.value);
     /** @type {{x: number, y: number, label: number, read: number}[]} */
     const places = await ask(`/v1/models/${models.name}/map`, { json: { layer } });
-    const [width, height, ratio] = [1080, 620, 1];
-    const canvas = h("canvas", { class: "map", width: width * ratio, height: height * ratio, role: "img", "aria-label": `Map of ${places.length} digits` });
+    const [width, height] = innerWidth < 860 ? [520, 560] : [1080, 620];
+    const canvas = h("canvas", { class: "map", width, height, role: "img", "aria-label": `Map of ${places.length} digits` });
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     const span = (/** @type {number[]} */ all) => [Math.min(...all), Math.max(...all)];
     const [x0, x1] = span(places.map((p) => p.x)), [y0, y1] = span(places.map((p) => p.y));

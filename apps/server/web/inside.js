@@ -28,6 +28,9 @@ export class InsideView {
     this.asked = 0;
     /** @type {Inside | null} */
     this.seen = null;
+    /** @type {{pixels: string, label: number | string}[] | null} */
+    this.tests = null;
+    this.verdict = h("div", { class: "stack" });
     this.strip = h("div", { class: "chips" });
     this.heard = h("div", { class: "stack" });
     this.layers = h("div", { class: "stack" });
@@ -65,12 +68,13 @@ export class InsideView {
   }
 
   async examples() {
-    this.tests ??= (await ask("/v1/digits?count=24")).digits;
+    /** @type {{pixels: string, label: number | string}[]} */
+    const tests = (this.tests ??= (await ask("/v1/digits?count=24")).digits);
     if (!this.pixels) {
-      this.pixels = this.tests[0].pixels;
+      this.pixels = tests[0].pixels;
       await this.look(true);
     }
-    const all = [...(looked.pixels ? [{ pixels: looked.pixels, label: "yours" }] : []), ...this.tests];
+    const all = [...(looked.pixels ? [{ pixels: looked.pixels, label: "yours" }] : []), ...tests];
     this.strip.replaceChildren(...all.map(({ pixels, label }) => h("button", { class: "chip", "aria-pressed": String(pixels === this.pixels), "aria-label": `Look at ${label === "yours" ? "your digit" : `a ${label}`}`, onclick: () => attempt(async () => {
       this.pixels = pixels;
       this.digit = null;
@@ -215,7 +219,6 @@ export class InsideView {
     const current = this.changes.find((c) => c.layer === layer && c.unit === unit)?.scale ?? 1;
     const output = h("output", null, `× ${current}`);
     const slider = h("input", { type: "range", min: 0, max: 2, step: 0.1, value: current, "aria-label": `Scale of unit ${unit} of layer ${layer + 1}`, oninput: () => (output.textContent = `× ${slider.value}`), onchange: () => attempt(() => this.change(Number(slider.value))) });
-    this.verdict ??= h("div", { class: "stack" });
     this.worth.replaceChildren(
       h("p", { class: "soft small" }, "Scale the weights of the chosen unit, or switch it off, and see the accuracy on the test digits move. Nothing is changed for good."),
       h("div", { class: "row" }, h("b", null, `Layer ${layer + 1}, unit ${unit}`), h("span", { class: "grow" }, slider), output),
@@ -239,9 +242,9 @@ export class InsideView {
     const evaluate = (/** @type {Change[]} */ changes) => ask(`/v1/models/${models.name}/evaluate`, { json: { changes } });
     const [before, after] = await Promise.all([evaluate([]), evaluate(this.changes)]);
     const lost = before.right - after.right;
-    this.verdict?.replaceChildren(h("div", { class: "figure" }, h("h3", null, `${after.count.toLocaleString("en")} test digits`),
+    this.verdict.replaceChildren(h("div", { class: "figure" }, h("h3", null, `${after.count.toLocaleString("en")} test digits`),
       h("div", { class: "value", id: "worth" }, h("small", null, `${percent(before.accuracy, 2)} → `), percent(after.accuracy, 2)),
-      h("span", { class: `small ${lost > 0 ? "down" : "soft"}` }, lost === 0 ? "no digit changed sides" : lost > 0 ? `${lost} fewer right` : `${-lost} more right`)));
+      h("span", { class: `small ${lost > 0 ? "down" : "soft"}` }, lost === 0 ? "as many right as before" : lost > 0 ? `${lost} fewer right` : `${-lost} more right`)));
   }
 }
 

@@ -2,17 +2,19 @@
 
 import { h } from "./ui.js";
 
+/** Width of the pen, in pixels of the screen. */
+const PEN = 13;
 /** Time between two looks at an unfinished stroke, in milliseconds. */
 const LOOK = 140;
 
 export class Pad {
-  /** @param {{width: number, height: number, pen: number, label: string, changed: (pad: Pad) => void}} options */
-  constructor({ width, height, pen, label, changed }) {
-    this.pen = pen;
+  /** @param {{width: number, height: number, square?: boolean, label: string, changed: (pad: Pad) => void}} options */
+  constructor({ width, height, square, label, changed }) {
+    this.pen = 22;
     this.changed = changed;
     /** @type {[number, number][][]} */
     this.strokes = [];
-    this.canvas = h("canvas", { class: "pad", width, height, tabIndex: 0, role: "application", "aria-label": label });
+    this.canvas = h("canvas", { class: square ? "pad square" : "pad", width, height, tabIndex: 0, role: "application", "aria-label": label });
     this.cursor = [width / 2, height / 3];
     this.down = false;
     this.keyboard = false;
@@ -40,6 +42,7 @@ export class Pad {
     const box = this.canvas.getBoundingClientRect();
     if (box.width > 0 && this.empty) {
       this.canvas.height = Math.round((this.canvas.width * box.height) / box.width);
+      this.pen = (PEN * this.canvas.width) / box.width;
       this.paint();
     }
   }

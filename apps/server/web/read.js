@@ -34,11 +34,10 @@ export class ReadView {
     this.asked = 0;
     /** @type {AbortController | null} */
     this.pending = null;
-    this.pad = new Pad({ width: 960, height: 600, pen: 22, label: "Sheet to draw digits on. With the keyboard: arrow keys move the pen, space puts it down or lifts it, Backspace undoes.", changed: () => this.drawn() });
-    this.build();
-  }
-
-  build() {
+    this.pad = new Pad({ width: 960, height: 600, label: "Sheet to draw digits on. With the keyboard: arrow keys move the pen, space puts it down or lifts it, Backspace undoes.", changed: () => this.drawn() });
+    this.later = 0;
+    /** @type {SVGElement | null} */
+    this.overlay = null;
     this.hint = h("div", { class: "hint" }, h("div", null, h("b", null, "Draw digits here"), "or drop, paste or choose a picture"));
     this.stage = h("div", { class: "stage" }, this.pad.canvas, this.hint);
     this.file = h("input", { type: "file", accept: "image/*", hidden: true, id: "file", onchange: () => this.take(this.file.files?.[0]) });
@@ -137,7 +136,7 @@ export class ReadView {
     this.tell(reading);
     clearTimeout(this.later);
     // The stages take longer, so they wait until the pen rests.
-    this.later = setTimeout(() => attempt(() => this.showStages(number)), 350);
+    this.later = window.setTimeout(() => attempt(() => this.showStages(number)), 350);
   }
 
   /** @param {number} number */

@@ -37,6 +37,12 @@ export const news = {
     this.tell();
   },
 
+  /** A run that was just started; what the stream said of it meanwhile is newer. @param {Run} run */
+  add(run) {
+    if (!this.runs.some((one) => one.id === run.id)) this.put(run);
+    else this.tell();
+  },
+
   /** @param {any} what */
   hear(what) {
     if (what.type === "missed") this.refresh();

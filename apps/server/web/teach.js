@@ -16,7 +16,7 @@ export class TeachView {
     /** @type {number | null} */
     this.id = null;
     this.decided = false;
-    this.pad = new Pad({ width: 400, height: 400, pen: 22, label: "Sheet for one digit", changed: () => {} });
+    this.pad = new Pad({ width: 400, height: 400, square: true, label: "Sheet for one digit", changed: () => {} });
     this.tiles = h("div", { class: "tiles" });
     this.summary = h("p", { class: "soft small" });
     this.ask = h("h2", null);
@@ -91,7 +91,7 @@ export class TeachView {
       const run = await ask("/v1/teach", { json: { model: models.name, digits: { version: 1, digits: mine.digits } } });
       this.id = run.id;
       this.decided = false;
-      news.put(run);
+      news.add(run);
     } finally {
       this.go.disabled = mine.digits.length === 0;
     }
@@ -104,7 +104,7 @@ export class TeachView {
       return;
     }
     if (run.status === "running") {
-      this.result.replaceChildren(h("p", null, `Learning from ${run.train_count} of your digits …`), h("div", { class: "progress" }, h("i", { style: { width: percent(run.done) } })));
+      this.result.replaceChildren(h("p", null, `Learning from ${run.train_count} of your digits …`), h("div", { class: "progress" }, h("i", { style: { width: `${100 * run.done}%` } })));
       return;
     }
     if (!run.lesson) {

@@ -75,7 +75,7 @@ export class TrainView {
     const own = this.changed || this.asText;
     const what = own ? { toml: this.text.value } : { recipe: this.recipe.value };
     const run = await ask("/v1/train", { json: { ...what, epochs: Number(this.epochs.value), seed: Number(this.seed.value), paused } });
-    news.put(run);
+    news.add(run);
   }
 
   draw() {
@@ -111,7 +111,7 @@ class RunCard {
   constructor(run, hue) {
     this.run = run;
     this.looked = 0;
-    this.epoch = -1;
+    this.epoch = this.waiting = 0;
     this.status = h("span", { class: "status" });
     this.bar = h("i");
     this.facts = h("div", { class: "facts" });
@@ -145,7 +145,7 @@ class RunCard {
 
   /** @param {{do?: string, rate?: number}} order */
   async steer(order) {
-    news.put(await ask(`/v1/runs/${this.run.id}`, { json: order }));
+    await ask(`/v1/runs/${this.run.id}`, { json: order });
   }
 
   async read() {
@@ -161,7 +161,7 @@ class RunCard {
     const over = !["running", "paused"].includes(run.status);
     this.status.textContent = run.status;
     this.status.className = `status ${run.status}`;
-    this.bar.style.width = percent(run.done);
+    this.bar.style.width = `${100 * run.done}%`;
     this.pause.textContent = run.status === "paused" ? "Go on" : "Pause";
     this.pause.hidden = this.step.hidden = this.stop.hidden = this.steering.hidden = over;
     this.error.hidden = !run.error;
@@ -176,13 +176,15 @@ class RunCard {
       fact("held-back right", end ? percent(end.accuracy ?? 0, 2) : "–"), fact("dead values", dead ?? "–"),
       fact("seconds", end?.seconds !== undefined ? end.seconds.toFixed(2) : "–"), fact("digits", run.train_count.toLocaleString("en")));
     this.use.disabled = !ends.length;
-    if (ends.length !== this.epoch && (over || performance.now() - this.looked > LOOK)) {
+    if (ends.length > this.epoch && !this.waiting) {
       this.epoch = ends.length;
-      this.look();
+      // The last look of a flurry of epochs must not be lost.
+      this.waiting = window.setTimeout(() => this.look(), Math.max(0, this.looked + LOOK - performance.now()));
     }
   }
 
   look() {
+    this.waiting = 0;
     if (!this.weights.parentElement || !(/** @type {HTMLDetailsElement} */ (this.weights.parentElement).open)) return;
     this.looked = performance.now();
     ask(`/v1/models/${this.run.model}/weights?layer=0&count=32`).then(

@@ -4,66 +4,46 @@
 //! [`Scenes`] then sends the photograph through the same [`vision`](crate::vision) as any other
 //! picture, so that a network learns from what it will see.
 
+mod examples;
+mod number;
 mod paper;
 mod pen;
 mod shapes;
 
 use decipher_nn::Rng;
+use serde::Deserialize;
 
 use crate::data::Dataset;
 use crate::image::GrayImage;
 use crate::vision;
 
+pub use examples::{Examples, Part, PicturesError};
+pub use number::number;
 use paper::Paper;
 use pen::{Ink, Place, Waves};
 
 /// The class of what is no digit, after the ten digits.
 pub const NONE: u8 = 10;
 
-/// Labelled glyphs of 28 x 28 pixels: digits, and what is none.
-#[derive(Clone, Debug, Default)]
-pub struct Examples {
-    images: Vec<u8>,
-    classes: Vec<u8>,
-    /// Where those of each class are.
-    by_class: [Vec<u32>; 11],
+/// The `[training]` field `scenes` of a recipe.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SceneMix {
+    /// How many of the training digits are photographed, 0 to 1; the others stay as they are.
+    pub share: f32,
+    /// How many of the photographs show no digit, 0 to below 1.
+    pub none: f32,
 }
 
-impl Examples {
-    /// Adds a glyph (0 = paper, 255 = ink) of a class, 0 to 9 or [`NONE`].
-    ///
-    /// # Panics
-    /// If the class is above [`NONE`].
-    pub fn push(&mut self, image: &[u8; Dataset::PIXELS], class: u8) {
-        self.by_class[usize::from(class)].push(self.classes.len() as u32);
-        self.images.extend(image);
-        self.classes.push(class);
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.classes.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.classes.is_empty()
-    }
-
-    /// The pixels of glyph `i`.
-    pub fn image(&self, i: usize) -> &[u8] {
-        &self.images[i * Dataset::PIXELS..][..Dataset::PIXELS]
-    }
-
-    /// The class of glyph `i`.
-    pub fn class(&self, i: usize) -> u8 {
-        self.classes[i]
-    }
-
-    fn any(&self, class: u8, rng: &mut Rng) -> Option<&[u8]> {
-        let all = &self.by_class[usize::from(class)];
-        let one = rng.below(all.len().max(1) as u32) as usize;
-        all.get(one).map(|&i| self.image(i as usize))
+impl SceneMix {
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let Self { share, none } = *self;
+        if !(0.0..=1.0).contains(&share) || !(0.0..1.0).contains(&none) {
+            return Err(format!(
+                "scenes = {{ share = {share}, none = {none} }}: share is 0 to 1, none 0 to below 1"
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -112,7 +92,7 @@ impl Scenes<'_> {
             let shape = pick(shapes::DIGITS[usize::from(class)], rng);
             return (class, Written::Lines { lines: written(shape, rng), width: pen_width(rng) });
         }
-        if way < 0.48 {
+        if way < 0.52 {
             let class = rng.below(10) as u8;
             if let Some(image) = self.pictures.any(class, rng) {
                 return (class, Written::Image(image));

@@ -4,6 +4,7 @@ use std::io::Cursor;
 
 use image::{ColorType, ImageDecoder, ImageFormat, ImageReader, metadata::Orientation};
 
+use super::jpeg;
 use crate::image::GrayImage;
 
 /// The formats that [`decode`] reads, for sentences.
@@ -96,6 +97,9 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<GrayImage, DecodeError> {
     let corrupt =
         |e: image::ImageError| DecodeError::Corrupt { format: name, reason: e.to_string() };
 
+    if format == ImageFormat::Jpeg && !jpeg::is_whole(bytes) {
+        return Err(DecodeError::Corrupt { format: name, reason: "its end is missing".into() });
+    }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(decoder_limits(limits));
     let mut decoder = reader.into_decoder().map_err(|e| match e {

@@ -17,9 +17,11 @@
 
 mod clean;
 mod components;
+mod cut;
 mod decode;
 mod ink;
 mod join;
+mod jpeg;
 mod lines;
 mod mask;
 mod normalize;
@@ -29,6 +31,7 @@ mod stages;
 mod threshold;
 
 pub use components::{Component, Run, connected_components};
+pub(crate) use cut::{Cutting, cuttings};
 pub(crate) use decode::encode_png_rgb;
 pub use decode::{DecodeError, Limits, decode, encode_png};
 pub use mask::Mask;
@@ -46,6 +49,8 @@ pub struct Glyph {
     pub gap_before: bool,
     /// 28 x 28 pixels as in MNIST, row by row: 0 = paper, 255 = ink.
     pub pixels: [u8; 784],
+    /// The pieces of ink that it is made of.
+    pub pieces: Vec<Component>,
 }
 
 /// A line of digits.
@@ -72,6 +77,8 @@ pub enum Rules {
 pub struct Layout {
     /// The lines from the top down; none if the picture is blank.
     pub lines: Vec<Line>,
+    /// Whether all ink was taken as one digit.
+    pub single: bool,
     /// The values between the stages.
     pub stages: Stages,
 }
@@ -94,7 +101,7 @@ pub fn segment_on(picture: &GrayImage, rules: Rules) -> Layout {
     clean::keep_largest(&mut pieces, MOST_PIECES);
     let groups = join::join_pieces(&pieces);
     let lines = arrange(&mut stages, &pieces, &groups);
-    Layout { lines, stages }
+    Layout { lines, single: false, stages }
 }
 
 /// Takes all ink of the picture as one digit: a crop. At most one line with one glyph comes back.
@@ -109,7 +116,7 @@ pub fn single_on(picture: &GrayImage, rules: Rules) -> Layout {
     clean::keep_main(&mut pieces, picture.width(), picture.height());
     let groups = if pieces.is_empty() { vec![] } else { vec![(0..pieces.len()).collect()] };
     let lines = arrange(&mut stages, &pieces, &groups);
-    Layout { lines, stages }
+    Layout { lines, single: true, stages }
 }
 
 /// The glyphs as the network sees them, on one picture: a row per line, dark on white.
@@ -196,7 +203,8 @@ fn arrange(stages: &mut Stages, pieces: &[Component], groups: &[Vec<usize>]) -> 
             let glyph = |(&g, &gap_before): (&usize, &bool)| {
                 let pieces: Vec<&Component> = groups[g].iter().map(|&i| &pieces[i]).collect();
                 let pixels = normalize::normalize(&stages.ink, &pieces);
-                Glyph { bounds: boxes[g], gap_before, pixels }
+                let pieces = pieces.into_iter().cloned().collect();
+                Glyph { bounds: boxes[g], gap_before, pixels, pieces }
             };
             Line {
                 bounds: union(&mut line.iter().map(|&g| boxes[g])),

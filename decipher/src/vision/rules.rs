@@ -9,27 +9,83 @@ use crate::image::Rect;
 /// A line is where the ink is thin across it; where a stroke crosses the line, the ink is thick,
 /// and stays.
 pub fn erase_rules(mask: &mut Mask) -> Vec<Rect> {
-    let (width, height) = (mask.width(), mask.height());
-    let thick = (width.min(height) / 40).clamp(2, 14);
+    let short = mask.width().min(mask.height());
     let mut erased = Vec::new();
-    for axis in [Axis::Across, Axis::Down] {
-        let thin = match axis {
-            Axis::Across => thin_across(mask, thick),
-            Axis::Down => thin_down(mask, thick),
-        };
-        let mut segments = connected_components(&thin, thick);
-        segments.retain(|s| {
-            axis.length(&s.bounds) >= thick && s.area <= thick * axis.length(&s.bounds)
-        });
-        let lines = chain(&segments, axis, thick);
-        for line in choose(lines, axis, width, height) {
-            for run in line.segments.iter().flat_map(|&i| &segments[i].runs) {
-                mask.row_mut(run.y)[run.start..run.end].fill(false);
-            }
-            erased.push(line.bounds);
+    // The thinnest first: seen with a coarse eye, a thin line goes into the strokes it touches.
+    for thick in THICKNESSES.into_iter().take_while(|&thick| thick == 2 || thick * 16 <= short) {
+        for axis in [Axis::Across, Axis::Down] {
+            erase_axis(mask, axis, thick, &mut erased);
         }
     }
     erased
+}
+
+/// Widths of lines that are looked for, in pixels.
+const THICKNESSES: [usize; 5] = [2, 3, 5, 8, 12];
+
+fn erase_axis(mask: &mut Mask, axis: Axis, thick: usize, erased: &mut Vec<Rect>) {
+    let (width, height) = (mask.width(), mask.height());
+    let thin = match axis {
+        Axis::Across => thin_across(mask, thick),
+        Axis::Down => thin_down(mask, thick),
+    };
+    let mut segments = connected_components(&thin, thick);
+    segments.retain(|s| {
+        let length = axis.length(&s.bounds);
+        length >= thick && s.area <= thick * length
+    });
+    // A line that strokes are written on is parted by their width, or by a base that lies on it.
+    let reach = (12 * thick).min(width.min(height) / 3).max(8);
+    for line in choose(chain(&segments, axis, thick, reach), axis, width, height) {
+        let pieces: Vec<&Component> = line.segments.iter().map(|&i| &segments[i]).collect();
+        erase_along(mask, axis, &pieces, thick);
+        erased.push(line.bounds);
+    }
+}
+
+/// Erases a line along its whole way, also where it is a little thicker than elsewhere, but not
+/// where a stroke crosses it.
+fn erase_along(mask: &mut Mask, axis: Axis, pieces: &[&Component], thick: usize) {
+    let (along, across) = match axis {
+        Axis::Across => (mask.width(), mask.height()),
+        Axis::Down => (mask.height(), mask.width()),
+    };
+    // Where the middle of the line is known: at the ends of each piece.
+    let mut known: Vec<(usize, f32)> = pieces.iter().flat_map(|p| axis.ends(p)).collect();
+    known.sort_unstable_by_key(|&(at, _)| at);
+    let at = |along: usize, across: usize| match axis {
+        Axis::Across => (along, across),
+        Axis::Down => (across, along),
+    };
+    let mut next = 0;
+    for position in 0..along {
+        while next < known.len() && known[next].0 < position {
+            next += 1;
+        }
+        let (before, after) = (known[next.saturating_sub(1)], known[next.min(known.len() - 1)]);
+        let t = if after.0 > before.0 {
+            (position as f32 - before.0 as f32) / (after.0 - before.0) as f32
+        } else {
+            0.0
+        };
+        // Beyond its ends a line goes on level; what lies there is perhaps the line still.
+        let middle = before.1 + (after.1 - before.1) * t.clamp(0.0, 1.0);
+        let ink = |mask: &Mask, i: usize| {
+            let (x, y) = at(position, i);
+            mask.row(y)[x]
+        };
+        let low = (middle as usize).saturating_sub(thick / 2 + 1);
+        let high = (middle as usize + thick / 2 + 2).min(across);
+        let Some(hit) = (low..high).find(|&i| ink(mask, i)) else { continue };
+        let start = (0..=hit).rev().take_while(|&i| ink(mask, i)).last().unwrap_or(hit);
+        let end = (hit..across).find(|&i| !ink(mask, i)).unwrap_or(across);
+        if end - start <= thick + 2 {
+            for i in start..end {
+                let (x, y) = at(position, i);
+                mask.row_mut(y)[x] = false;
+            }
+        }
+    }
 }
 
 /// The way a line runs.
@@ -115,13 +171,11 @@ struct Line {
 }
 
 /// Links pieces that go on where another ended: strokes and crossing lines part them.
-fn chain(segments: &[Component], axis: Axis, thick: usize) -> Vec<Line> {
+fn chain(segments: &[Component], axis: Axis, thick: usize, reach: usize) -> Vec<Line> {
     let ends: Vec<_> = segments.iter().map(|s| axis.ends(s)).collect();
     let mut order: Vec<usize> = (0..segments.len()).collect();
     order.sort_by_key(|&i| ends[i][0].0);
     let mut lines: Vec<Line> = Vec::new();
-    // As wide as the strokes may be that lie on the line.
-    let reach = (3 * thick).max(8);
     for i in order {
         let [(start, at), _] = ends[i];
         let goes_on = |line: &&mut Line| {
@@ -161,14 +215,16 @@ fn choose(mut lines: Vec<Line>, axis: Axis, width: usize, height: usize) -> Vec<
         let (start, end, low, high) = place(&line.bounds);
         let length = end - start;
         // Straight: it may slope, but is long compared with what it rises.
-        length * 2 >= along && line.covered * 4 >= length * 3 && (high - low) * 8 <= length
+        length * 2 >= along && line.covered * 2 >= length && (high - low) * 8 <= length
     });
-    let many = lines.len() >= 3 && along.max(across) >= 200;
+    let solid =
+        |line: &Line| line.covered * 4 >= 3 * (place(&line.bounds).1 - place(&line.bounds).0);
+    let many = lines.iter().filter(|line| solid(line)).count() >= 3 && along.max(across) >= 200;
     lines.retain(|line| {
         let (start, end, low, high) = place(&line.bounds);
         let through = start * 20 <= along && (along - end) * 20 <= along;
         let beside_edge = high * 8 <= across || low * 8 >= across * 7;
-        through || beside_edge || many
+        through || solid(line) && (beside_edge || many)
     });
     lines
 }

@@ -1,0 +1,281 @@
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use decipher::data::sample as digits;
+use decipher::image::GrayImage;
+use decipher::recognizer::Recognizer;
+use decipher::report::Report;
+use decipher::vision::{Limits, decode, encode_png};
+use serde_json::{Value, json};
+
+use crate::client::{Client, sample};
+
+#[tokio::test]
+async fn a_picture_is_read_however_it_is_sent() {
+    let client = Client::new(|_| ());
+    let bytes = sample("number.jpg");
+    let picture = decode(&bytes, &Limits::default()).unwrap();
+    let reading = Recognizer::bundled().read(&picture);
+    let want = |file: Option<&str>| {
+        serde_json::to_value(Report::new(file.map(Into::into), &picture, &reading)).unwrap()
+    };
+
+    let raw =
+        client.ask("POST", "/v1/read", &[("content-type", "text/plain")], bytes.clone()).await;
+    assert_eq!((raw.status.as_u16(), raw.json()), (200, want(None)));
+    assert_eq!(raw.json()["text"], "314159");
+
+    let base64 = STANDARD.encode(&bytes);
+    for picture in [base64.clone(), format!("data:image/jpeg;base64,{base64}")] {
+        let answer = client.post("/v1/read", json!({ "picture": picture, "file": "n.jpg" })).await;
+        assert_eq!(answer.json(), want(Some("n.jpg")));
+    }
+
+    let mut form = b"--x\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nhello\r\n--x\r\n\
+        Content-Disposition: form-data; name=\"p\"; filename=\"n.jpg\"\r\n\r\n"
+        .to_vec();
+    form.extend(&bytes);
+    form.extend(b"\r\n--x--\r\n");
+    let kind = [("content-type", "multipart/form-data; boundary=x")];
+    assert_eq!(client.ask("POST", "/v1/read", &kind, form).await.json(), want(Some("n.jpg")));
+}
+
+#[tokio::test]
+async fn what_the_network_saw_comes_with_the_answer() {
+    let client = Client::new(|_| ());
+    let answer = client
+        .ask("POST", "/v1/read?glyphs=true&stages=true", &[], sample("chalk.png"))
+        .await
+        .json();
+    assert_eq!(answer["text"], "8061");
+    let glyphs = answer["glyphs"].as_array().unwrap();
+    assert_eq!(glyphs.len(), 4);
+    for (glyph, digit) in glyphs.iter().zip(answer["lines"][0]["digits"].as_array().unwrap()) {
+        assert_eq!(glyph["box"], digit["box"]);
+        let p = &glyph["probabilities"][digit["digit"].as_u64().unwrap() as usize];
+        assert_eq!(*p, digit["confidence"]);
+        assert_eq!(STANDARD.decode(glyph["pixels"].as_str().unwrap()).unwrap().len(), 784);
+    }
+    let stages = answer["stages"].as_array().unwrap();
+    let mask =
+        stages.iter().find(|stage| stage["name"].as_str().unwrap().ends_with("mask")).unwrap();
+    let picture = mask["picture"].as_str().unwrap();
+    let png = STANDARD.decode(picture.strip_prefix("data:image/png;base64,").unwrap()).unwrap();
+    assert!(decode(&png, &Limits::default()).unwrap().pixels().contains(&0));
+    let all =
+        client.ask("POST", "/v1/read?min_confidence=1", &[], sample("number.jpg")).await.json();
+    assert!(!all["unsure"].as_array().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn every_refusal_has_one_shape_and_says_what_to_do() {
+    let client = Client::new(|config| config.max_body = 100_000);
+    // A few bytes that unpack to more than is taken.
+    let bomb = encode_png(&GrayImage::filled(20_001, 20, 255));
+    let cut = sample("number.jpg")[..3_000].to_vec();
+    let json = [("content-type", "application/json")];
+    let cases: Vec<(&str, &str, &[(&str, &str)], Vec<u8>, u16, &str)> = vec![
+        ("GET", "/nowhere", &[], vec![], 404, "not_found"),
+        ("DELETE", "/v1/read", &[], vec![], 405, "method_not_allowed"),
+        ("POST", "/v1/read", &[], vec![], 400, "empty"),
+        ("POST", "/v1/read", &[], b"hello".to_vec(), 415, "unknown_format"),
+        ("POST", "/v1/read", &[], cut, 422, "damaged"),
+        ("POST", "/v1/read", &[], bomb, 413, "too_many_pixels"),
+        ("POST", "/v1/read", &[], vec![0; 100_001], 413, "too_large"),
+        ("POST", "/v1/read", &json, b"{".to_vec(), 400, "malformed"),
+        ("POST", "/v1/read", &json, b"{\"picture\":\"?\"}".to_vec(), 400, "malformed"),
+        ("POST", "/v1/read", &[("content-type", "multipart/form-data")], vec![], 400, "malformed"),
+        ("POST", "/v1/read?model=x", &[], vec![], 404, "not_found"),
+        ("POST", "/v1/read?modle=x", &[], vec![], 400, "malformed"),
+        ("POST", "/v1/read?min_confidence=nan", &[], vec![], 400, "malformed"),
+        ("GET", "/v1/models/x", &[], vec![], 404, "not_found"),
+        ("GET", "/v1/models/%ff", &[], vec![], 400, "malformed"),
+        ("PUT", "/v1/models/a%20b", &[], vec![1], 422, "invalid"),
+        ("PUT", "/v1/models/new", &[], vec![1], 422, "invalid"),
+        ("PUT", "/v1/models/default", &[], vec![1], 409, "conflict"),
+        ("DELETE", "/v1/models/default", &[], vec![], 409, "conflict"),
+        ("GET", "/v1/models/default/weights?layer=1", &[], vec![], 422, "invalid"),
+        ("GET", "/v1/runs/1", &[], vec![], 404, "not_found"),
+        ("GET", "/v1/runs/x", &[], vec![], 400, "malformed"),
+        ("POST", "/v1/train", &[], b"{}".to_vec(), 422, "invalid"),
+        ("POST", "/v1/train", &[], b"{\"recipe\":\"/etc/passwd.toml\"}".to_vec(), 422, "invalid"),
+        ("GET", "/", &[("origin", "http://evil.example")], vec![], 403, "origin_refused"),
+    ];
+    for (method, path, headers, body, status, code) in cases {
+        let answer = client.ask(method, path, headers, body).await;
+        let problem = answer.json();
+        assert_eq!(
+            (answer.status.as_u16(), &problem["code"]),
+            (status, &code.into()),
+            "{path}: {problem}"
+        );
+        for part in ["error", "advice"] {
+            assert!(problem[part].as_str().is_some_and(|text| text.len() > 5), "{path}: {problem}");
+        }
+        assert!(answer.headers["content-type"].to_str().unwrap().starts_with("application/json"));
+        assert!(answer.headers.contains_key("content-security-policy"));
+    }
+}
+
+#[tokio::test]
+async fn only_who_has_the_token_may_change_something() {
+    let client = Client::new(|config| config.token = Some("secret".into()));
+    for (method, path) in [
+        ("POST", "/v1/train"),
+        ("POST", "/v1/teach"),
+        ("POST", "/v1/runs/1"),
+        ("DELETE", "/v1/runs/1"),
+        ("PUT", "/v1/models/new"),
+        ("DELETE", "/v1/models/new"),
+        ("POST", "/v1/models/default/use"),
+    ] {
+        let answer = client.ask(method, path, &[], "").await;
+        assert_eq!(answer.status, 401, "{path}");
+        assert_eq!(answer.json()["code"], "token_needed");
+        let shown = [("authorization", "Bearer secret")];
+        assert_ne!(client.ask(method, path, &shown, "").await.status, 401, "{path}");
+    }
+    assert_eq!(client.ask("POST", "/v1/read", &[], sample("digit.png")).await.status, 200);
+}
+
+#[tokio::test]
+async fn models_come_and_go() {
+    let client = Client::new(|_| ());
+    let file = client.get("/v1/models/default/file").await.bytes;
+    assert_eq!(client.ask("PUT", "/v1/models/copy", &[], file).await.status, 204);
+    assert_eq!(client.post("/v1/models/copy/use", Value::Null).await.status, 204);
+    let model = client.get("/v1/models/copy").await.json();
+    assert_eq!((&model["reads"], &model["origin"]), (&true.into(), &"uploaded".into()));
+    let layers = model["layers"].as_array().unwrap();
+    assert_eq!(
+        (&layers[0]["kind"], layers.last().unwrap()["width"].as_u64()),
+        (&"dense".into(), Some(10))
+    );
+    assert_eq!(client.ask("DELETE", "/v1/models/copy", &[], "").await.status, 204);
+    let all = client.get("/v1/models").await.json();
+    assert_eq!((all.as_array().unwrap().len(), &all[0]["reads"]), (1, &true.into()));
+}
+
+#[tokio::test]
+async fn the_open_inference_protocol_is_spoken() {
+    let client = Client::new(|_| ());
+    for path in ["/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/default/ready"] {
+        assert_eq!(client.get(path).await.status, 200, "{path}");
+    }
+    let digits = digits().range(0..20);
+    let bytes: Vec<f32> = digits.images().iter().map(|&p| f32::from(p)).collect();
+    let shares: Vec<f32> = bytes.iter().map(|p| p / 255.0).collect();
+    let nested: Vec<Vec<&[f32]>> =
+        bytes.chunks(784).map(|image| image.chunks(28).collect()).collect();
+    for input in [
+        json!({ "name": "pixels", "datatype": "UINT8", "shape": [20, 784], "data": bytes }),
+        json!({ "name": "pixels", "datatype": "FP32", "shape": [20, 28, 28], "data": shares }),
+        json!({ "name": "pixels", "datatype": "UINT8", "shape": [20, 28, 28], "data": nested }),
+    ] {
+        let asked = json!({ "id": "7", "inputs": [input] });
+        let answer = client.post("/v2/models/default/infer", asked).await.json();
+        assert_eq!((&answer["id"], &answer["model_name"]), (&"7".into(), &"default".into()));
+        let [probabilities, read] = &answer["outputs"].as_array().unwrap()[..] else { panic!() };
+        assert_eq!((&probabilities["shape"], &read["shape"]), (&json!([20, 10]), &json!([20])));
+        let right = read["data"].as_array().unwrap().iter().zip(digits.labels());
+        assert!(right.filter(|(read, label)| **read == json!(label)).count() >= 19);
+    }
+    let wrong = json!({ "inputs": [{ "name": "pixels", "datatype": "UINT8", "shape": [1, 784], "data": [300] }] });
+    assert_eq!(client.post("/v2/models/default/infer", wrong).await.status, 422);
+}
+
+#[tokio::test]
+async fn one_can_look_inside() {
+    let client = Client::new(|_| ());
+    let pixels = STANDARD.encode(digits().image(0));
+    let path = "/v1/models/default/inside";
+    let inside = client.post(path, json!({ "pixels": pixels })).await.json();
+    assert_eq!(inside["digit"], 5);
+    assert_eq!(inside["influence"].as_array().unwrap().len(), 784);
+    // The arithmetic of a neuron, done by hand.
+    let weights = client.get("/v1/models/default/weights?layer=0&from=3&count=1").await.json();
+    let number = |v: &Value| v.as_f64().unwrap();
+    let products =
+        weights["weights"][0].as_array().unwrap().iter().zip(inside["inputs"].as_array().unwrap());
+    let sum: f64 = products.map(|(w, x)| number(w) * number(x)).sum();
+    assert!((sum + number(&weights["biases"][0]) - number(&inside["layers"][0][3])).abs() < 1e-3);
+
+    let evaluate = "/v1/models/default/evaluate";
+    let whole = client.post(evaluate, json!({})).await.json();
+    assert_eq!((&whole["count"], &whole["seen"]), (&750.into(), &true.into()));
+    let off: Vec<_> =
+        (0..200).map(|unit| json!({ "layer": 0, "unit": unit, "scale": 0 })).collect();
+    let less = client.post(evaluate, json!({ "changes": off })).await.json();
+    assert!(number(&less["accuracy"]) < number(&whole["accuracy"]));
+    let bins = whole["reliability"].as_array().unwrap();
+    assert_eq!(bins.iter().map(|bin| bin["count"].as_u64().unwrap()).sum::<u64>(), 750);
+
+    let curve = client
+        .post("/v1/models/default/robustness", json!({ "distortion": "rotation" }))
+        .await
+        .json();
+    let at = |amount: f64| {
+        let points = curve.as_array().unwrap();
+        number(&points.iter().find(|p| number(&p["amount"]) == amount).unwrap()["accuracy"])
+    };
+    assert!(at(0.0) > 0.97 && at(60.0) < at(0.0) - 0.1);
+    let map = client.post("/v1/models/default/map", json!({ "layer": 0 })).await.json();
+    assert_eq!(map.as_array().unwrap().len(), 600);
+}
+
+#[tokio::test]
+async fn the_page_is_small_and_keeps_the_content_policy() {
+    let client = Client::new(|_| ());
+    let index = client.get("/").await;
+    let html = String::from_utf8(index.bytes).unwrap();
+    assert!(
+        index.headers["content-security-policy"].to_str().unwrap().contains("script-src 'self'")
+    );
+    assert!(!html.contains("style=") && !html.contains(" onclick") && !html.contains("<style"));
+    assert!(
+        html.matches("<script").count() == html.matches("<script type=\"module\" src=").count()
+    );
+    // Everything that is imported is there.
+    let mut wanted = vec!["app.js".to_owned(), "style.css".into(), "icon.svg".into()];
+    let (mut at, mut total, mut packed) = (0, html.len(), 0);
+    while at < wanted.len() {
+        let path = format!("/{}", wanted[at]);
+        let file = client.get(&path).await;
+        assert_eq!(file.status, 200, "{path}");
+        let text = String::from_utf8(file.bytes).unwrap();
+        for import in text.split("from \"./").skip(1) {
+            let name = import.split('"').next().unwrap().to_owned();
+            if !wanted.contains(&name) {
+                wanted.push(name);
+            }
+        }
+        total += text.len();
+        let gzip = client.ask("GET", &path, &[("accept-encoding", "br, gzip")], "").await;
+        assert_eq!(gzip.headers["content-encoding"], "gzip");
+        packed += gzip.bytes.len();
+        let tag = gzip.headers["etag"].to_str().unwrap();
+        let again = client.ask("GET", &path, &[("if-none-match", tag)], "").await;
+        assert_eq!((again.status.as_u16(), again.bytes.len()), (304, 0));
+        at += 1;
+    }
+    assert!(total <= 300_000 && packed <= 100_000, "{total} bytes, packed {packed}");
+}
+
+#[tokio::test]
+async fn the_description_and_the_counters_tell_what_there_is() {
+    let client = Client::new(|_| ());
+    let api = client.get("/openapi.json").await.json();
+    assert!(api["openapi"].as_str().unwrap().starts_with("3.1"));
+    assert!(api["paths"]["/v1/read"]["post"]["responses"]["503"].is_object());
+    assert!(api["components"]["schemas"]["Problem"]["properties"]["advice"].is_object());
+    client.ask("POST", "/v1/read", &[], sample("number.jpg")).await;
+    client.get("/a/b/c").await;
+    let text = String::from_utf8(client.get("/metrics").await.bytes).unwrap();
+    for line in [
+        "decipher_digits_total 6",
+        "decipher_requests_total{method=\"POST\",route=\"/v1/read\",status=\"200\"} 1",
+        "decipher_requests_total{method=\"GET\",route=\"(none)\",status=\"404\"} 1",
+        "# EOF",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line} in {text}");
+    }
+}

@@ -1,0 +1,109 @@
+//! Scores pictures that are made here: numbers of 2 to 8 digits, touching pairs, and what is no
+//! digit.
+//!
+//! `cargo run --release -p decipher --example score_built -- [--test] [--model FILE] [--things DIR]
+//! [--sheet OUT.png] MNIST_DIRECTORY`
+//!
+//! The digits are the last 5,000 of MNIST's training set, which no recipe learns from; with
+//! `--test`, for reporting only, those of the test set. `--things` are files as MNIST's of what is
+//! no digit (Fashion-MNIST's test set).
+
+use std::path::{Path, PathBuf};
+
+use decipher::data::{Dataset, load_mnist, load_mnist_test};
+use decipher::draw::Canvas;
+use decipher::image::GrayImage;
+use decipher::model::Model;
+use decipher::nn::Rng;
+use decipher::recognizer::Recognizer;
+use decipher::scene::{self, Examples, NONE, Scenes};
+use rayon::prelude::*;
+
+const NUMBERS: u64 = 2_000;
+/// Pictures of no digit, and those that are drawn here if there are things besides.
+const OTHERS: usize = 10_000;
+const DRAWN: usize = 5_000;
+
+fn main() {
+    let (mut model, mut test, mut things, mut sheet) = (Model::bundled(), false, None, None);
+    let mut folder = None;
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut value = || PathBuf::from(arguments.next().expect("a value follows"));
+        match argument.as_str() {
+            "--test" => test = true,
+            "--model" => model = Model::load(&value()).expect("the model is read"),
+            "--things" => things = Some(value()),
+            "--sheet" => sheet = Some(value()),
+            _ => folder = Some(PathBuf::from(argument)),
+        }
+    }
+    let folder = folder.expect("the directory with MNIST");
+    let digits = if test {
+        load_mnist_test(&folder).expect("MNIST's test set")
+    } else {
+        let train = load_mnist(&folder).expect("MNIST").train;
+        train.range(train.len() - 5_000..train.len())
+    };
+    let recognizer = Recognizer::new(model);
+    let mut wrong = numbers(&recognizer, &digits, false);
+    wrong.extend(numbers(&recognizer, &digits, true));
+    others(&recognizer, &digits, things.as_deref());
+    if let Some(path) = sheet {
+        std::fs::write(path, drawn(&wrong).png()).expect("the sheet is written");
+    }
+}
+
+type Wrong = (GrayImage, String, String);
+
+/// How many numbers are read as they stand there; and those that are not.
+fn numbers(recognizer: &Recognizer, digits: &Dataset, touching: bool) -> Vec<Wrong> {
+    let read = |i: u64| {
+        let mut rng = Rng::new(7, &[i, touching.into()]);
+        let length = if touching { 2 } else { 2 + rng.below(7) as usize };
+        let (picture, text) = scene::number(digits, length, touching, &mut rng);
+        let read = recognizer.read(&picture).text().replace(' ', "");
+        (text != read).then_some((picture, text, read))
+    };
+    let wrong: Vec<Wrong> = (0..NUMBERS).into_par_iter().filter_map(read).collect();
+    let what = if touching { "touching pairs" } else { "numbers of 2 to 8 digits" };
+    let exact = 100.0 * (1.0 - wrong.len() as f64 / NUMBERS as f64);
+    println!("{what}: {exact:.2} % of {NUMBERS} exact");
+    wrong
+}
+
+/// How many pictures of no digit are called a digit with confidence.
+fn others(recognizer: &Recognizer, digits: &Dataset, things: Option<&Path>) {
+    let (empty, mut glyphs) = (Examples::default(), Vec::new());
+    let scenes = Scenes { digits, pictures: &empty, things: &empty, none: 0.999 };
+    let drawn = if things.is_some() { DRAWN } else { OTHERS };
+    for i in 0..drawn as u64 + 100 {
+        let (glyph, class) = scenes.example(i as usize % digits.len(), &mut Rng::new(8, &[i]));
+        if class == NONE {
+            glyphs.extend(glyph);
+        }
+    }
+    if let Some(directory) = things {
+        let things = load_mnist_test(directory).expect("files as MNIST's");
+        glyphs.extend(&things.images()[..(OTHERS - DRAWN) * Dataset::PIXELS]);
+    }
+    let claimed = |p: &&[f32; 10]| p.iter().any(|&p| p >= 0.9);
+    let probabilities = recognizer.model().probabilities(&glyphs);
+    let count = probabilities.iter().filter(claimed).count();
+    let share = 100.0 * count as f64 / probabilities.len() as f64;
+    println!("no digits: {share:.2} % of {} called a digit at 0.9", probabilities.len());
+}
+
+fn drawn(wrong: &[Wrong]) -> Canvas {
+    const CELL: (usize, usize) = (300, 110);
+    let shown = &wrong[..wrong.len().min(96)];
+    let rows = shown.len().div_ceil(4).max(1);
+    let mut canvas = Canvas::filled(4 * CELL.0, rows * CELL.1, [235, 235, 245]);
+    for (i, (picture, text, read)) in shown.iter().enumerate() {
+        let (x, y) = (i % 4 * CELL.0, i / 4 * CELL.1);
+        canvas.paste(picture, x, y);
+        canvas.fill(&decipher::image::Rect { x, y: y + 98, width: 300, height: 12 }, [255; 3]);
+        canvas.text(&format!("{text} : {}", read.replace('\n', "/")), x, y + 100, 1, [200, 0, 0]);
+    }
+    canvas
+}
