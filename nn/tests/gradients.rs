@@ -37,11 +37,14 @@ fn tensors(net: &Network, params: &Params) -> Vec<Vec<f64>> {
 /// All samples' values of a layer, and their shape.
 type Values = (Vec<Vec<f64>>, Shape);
 
+/// A sample's input, then row, column and channel of an output.
+type Pixel<'a> = dyn Fn(&[f64], usize, usize, usize) -> f64 + 'a;
+
 /// What a layer makes of all samples: straight loops, no tricks.
 fn reference_layer(layer: Layer, (inputs, shape): Values, tensors: &[Vec<f64>]) -> Values {
     let to = layer.output(shape).unwrap();
     let at = |y: usize, x: usize, c: usize| (y * shape.width + x) * shape.channels + c;
-    let each_pixel = |f: &dyn Fn(&[f64], usize, usize, usize) -> f64| -> Vec<Vec<f64>> {
+    let each_pixel = |f: &Pixel| -> Vec<Vec<f64>> {
         let pixel = |v: &[f64], i: usize| {
             let (c, i) = (i % to.channels, i / to.channels);
             f(v, i / to.width, i % to.width, c)
