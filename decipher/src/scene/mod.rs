@@ -1,7 +1,7 @@
 //! Training pictures: digits, and what is none, written on paper, photographed, and read back.
 //!
-//! [`shapes`] says how characters are written, [`pen`] writes them, [`paper`] photographs them.
-//! [`Scenes`] then sends the photograph through the same [`vision`](crate::vision) as any other
+//! `shapes` says how characters are written, `pen` writes them, `paper` photographs them.
+//! [`Scenes`] then sends the photograph through the same [`vision`] as any other
 //! picture, so that a network learns from what it will see.
 
 mod examples;
