@@ -11,7 +11,7 @@ use crate::model::Pixels;
 use crate::scene::{NONE, SceneMix};
 
 /// The recipes that come with Decipher, by name.
-pub const RECIPES: [(&str, &str); 9] = [
+pub const RECIPES: [(&str, &str); 10] = [
     ("tutorial", include_str!("../../recipes/tutorial.toml")),
     ("tutorial-97", include_str!("../../recipes/tutorial-97.toml")),
     ("book-1", include_str!("../../recipes/book-1.toml")),
@@ -19,6 +19,7 @@ pub const RECIPES: [(&str, &str); 9] = [
     ("book-2", include_str!("../../recipes/book-2.toml")),
     ("dense", include_str!("../../recipes/dense.toml")),
     ("lenet-5", include_str!("../../recipes/lenet-5.toml")),
+    ("fast-99", include_str!("../../recipes/fast-99.toml")),
     ("pytorch-example", include_str!("../../recipes/pytorch-example.toml")),
     ("reader", include_str!("../../recipes/reader.toml")),
 ];
