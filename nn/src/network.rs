@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::aligned::{Aligned, padded};
+use crate::aligned::Aligned;
 use crate::init::Init;
 use crate::layer::{Layer, MAX_WIDTH};
 use crate::layers::batch_norm::BatchNorm;
@@ -91,7 +91,8 @@ impl Network {
     ///
     /// # Errors
     /// A sentence, where `layers` is empty, does not begin with a dense layer or a convolution,
-    /// has a layer that does not fit the one before it, or needs more than 2^28 parameters.
+    /// has a layer that does not fit the one before it, does not end with a single pixel, or needs
+    /// more than 2^28 parameters.
     pub fn new(input: Shape, layers: &[Layer]) -> Result<Self, String> {
         if !(1..=MAX_WIDTH).contains(&input.values()) {
             return Err(format!("a network has 1 to {MAX_WIDTH} inputs, not {}", input.values()));
@@ -141,6 +142,13 @@ impl Network {
             }
             placed.push(p);
             grid = output;
+        }
+        if (grid.shape.height, grid.shape.width) != (1, 1) {
+            let Shape { height, width, .. } = grid.shape;
+            return Err(format!(
+                "a network ends with one pixel, not with {height} x {width}; \
+                 add a dense layer or 'global_avg_pool'"
+            ));
         }
         let mut end = weights;
         let mut place = |len: usize| {
@@ -274,8 +282,3 @@ impl Params {
 
 /// The weights of all layers but the first, transposed: what the backward pass multiplies with.
 pub struct Transposed(pub(crate) Vec<Aligned>);
-
-/// Floats from one sample's outputs to the next's in what [`Network::forward`] returns.
-pub(crate) fn output_stride(net: &Network) -> usize {
-    padded(net.buffers[net.buffers.len() - 1].sample())
-}

@@ -5,9 +5,10 @@ use crate::kernel::{Kernel, Simd, Task};
 use crate::layer::Layer;
 use crate::layers::conv2d::Places;
 use crate::layers::dropout::drop_some;
-use crate::loss::Objective;
-use crate::network::{Network, Params, Placed, Transposed, output_stride};
+use crate::loss::{Loss, Objective};
+use crate::network::{Network, Params, Placed, Transposed};
 use crate::rng::hash;
+use crate::shape::Grid;
 use crate::sparse::Inputs;
 
 /// Every layer's values and their derivatives, for some samples. Nothing in a pass allocates.
@@ -99,7 +100,7 @@ impl Network {
         workspace.gather(self, inputs, rows);
         let layers = &self.placed[..];
         Kernel::chosen().run(Forward { net: self, layers, params, inputs, rows, workspace });
-        &workspace.values[self.buffers.len() - 1][..rows.len() * output_stride(self)]
+        &workspace.values[self.buffers.len() - 1][..rows.len() * padded(self.outputs())]
     }
 
     /// What comes out of layer `l` for the samples `rows` of `inputs`: all values of a sample
@@ -134,12 +135,12 @@ impl Network {
     pub fn probabilities<'w>(
         &self,
         params: &Params,
-        loss: crate::loss::Loss,
+        loss: Loss,
         inputs: Inputs,
         rows: &[u32],
         workspace: &'w mut Workspace,
     ) -> &'w [f32] {
-        struct Probabilities<'a>(&'a mut [f32], crate::loss::Loss, usize);
+        struct Probabilities<'a>(&'a mut [f32], Loss, usize);
         impl Task for Probabilities<'_> {
             type Output = ();
             #[inline(always)]
@@ -178,7 +179,7 @@ impl Network {
         workspace.gather(self, inputs, rows);
         if workspace.d_values.is_empty() {
             let samples = workspace.samples;
-            let zeros = |g: &crate::shape::Grid| Aligned::zeros(samples * g.sample());
+            let zeros = |g: &Grid| Aligned::zeros(samples * g.sample());
             workspace.d_values = self.buffers.iter().map(zeros).collect();
         }
         let layers = &self.placed[..];
@@ -284,7 +285,7 @@ impl Task for Gradient<'_> {
         let Forward { net, inputs, rows, workspace, params, .. } = self.forward;
         let samples = rows.len();
         let classes = net.outputs();
-        let width = output_stride(net);
+        let width = padded(classes);
         let last = net.buffers.len() - 1;
         let mut loss = 0.0;
         for (b, &row) in rows.iter().enumerate() {

@@ -299,3 +299,10 @@ fn a_step_online_is_a_batch_of_one() {
         assert!((a - b).abs() < 1e-6, "{a} {b}");
     }
 }
+
+#[test]
+fn a_network_ends_with_one_pixel() {
+    let layers = ["conv 2 7x5", "relu"].map(|l| l.parse().unwrap());
+    let error = Network::new(SHAPE, &layers).unwrap_err();
+    assert!(error.contains("one pixel, not with 1 x 2"), "{error}");
+}

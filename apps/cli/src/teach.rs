@@ -12,7 +12,7 @@ use decipher::train::Options;
 use decipher::vision::{self, Limits};
 use serde_json::json;
 
-use crate::train::Format;
+use crate::train::{Format, thread_count};
 
 /// Teach a network your own hand
 ///
@@ -36,10 +36,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Threads to train on; 0 means one per core
-    #[arg(long, default_value_t = 0, value_parser = |text: &str| match text.parse() {
-        Ok(threads @ 0..=1024) => Ok::<usize, String>(threads),
-        _ => Err("a number from 0 to 1024".into()),
-    })]
+    #[arg(long, default_value_t = 0, value_parser = thread_count)]
     threads: usize,
     /// How to print results: text for people, or one JSON object
     #[arg(long, value_enum, default_value_t = Format::Text)]

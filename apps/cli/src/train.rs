@@ -43,10 +43,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Threads to train on; 0 means one per core
-    #[arg(long, default_value_t = 0, value_parser = |text: &str| match text.parse() {
-        Ok(threads @ 0..=1024) => Ok::<usize, String>(threads),
-        _ => Err("a number from 0 to 1024".into()),
-    })]
+    #[arg(long, default_value_t = 0, value_parser = thread_count)]
     threads: usize,
     /// Where to save the network [default: RECIPE.safetensors]
     #[arg(long, value_name = "FILE")]
@@ -54,6 +51,14 @@ pub struct Arguments {
     /// How to print results: text for people, or one JSON object a line
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+}
+
+/// The value of `--threads`.
+pub fn thread_count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(threads @ 0..=1024) => Ok(threads),
+        _ => Err("a number from 0 to 1024".into()),
+    }
 }
 
 /// How results are printed.
