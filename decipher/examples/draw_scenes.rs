@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use decipher::data::load_mnist;
 use decipher::nn::Rng;
-use decipher::scene::{self, Examples, NONE, Scenes};
+use decipher::scene::{self, Examples, NONE, SceneMix, Scenes};
 use decipher::vision::encode_png;
 
 fn main() {
@@ -15,7 +15,8 @@ fn main() {
     let mut argument = || arguments.next().expect("MNIST_DIRECTORY OUT.png");
     let mnist = load_mnist(Path::new(&argument())).expect("MNIST is read");
     let (pictures, things) = (Examples::default(), Examples::default());
-    let scenes = Scenes { digits: &mnist.train, pictures: &pictures, things: &things, none: 0.3 };
+    let mix = SceneMix { share: 1.0, none: 0.3, touching: 0.2 };
+    let scenes = Scenes { digits: &mnist.train, pictures: &pictures, things: &things, mix };
     const COLUMNS: usize = 40;
     let mut rows = vec![Vec::new(); 11];
     let (started, mut count) = (Instant::now(), 0);

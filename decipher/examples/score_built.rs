@@ -16,7 +16,7 @@ use decipher::image::GrayImage;
 use decipher::model::Model;
 use decipher::nn::Rng;
 use decipher::recognizer::Recognizer;
-use decipher::scene::{self, Examples, NONE, Scenes};
+use decipher::scene::{self, Examples, NONE, SceneMix, Scenes};
 use rayon::prelude::*;
 
 const NUMBERS: u64 = 2_000;
@@ -75,7 +75,8 @@ fn numbers(recognizer: &Recognizer, digits: &Dataset, touching: bool) -> Vec<Wro
 /// How many pictures of no digit are called a digit with confidence.
 fn others(recognizer: &Recognizer, digits: &Dataset, things: Option<&Path>) {
     let (empty, mut glyphs) = (Examples::default(), Vec::new());
-    let scenes = Scenes { digits, pictures: &empty, things: &empty, none: 0.999 };
+    let mix = SceneMix { share: 1.0, none: 0.999, touching: 0.0 };
+    let scenes = Scenes { digits, pictures: &empty, things: &empty, mix };
     let drawn = if things.is_some() { DRAWN } else { OTHERS };
     for i in 0..drawn as u64 + 100 {
         let (glyph, class) = scenes.example(i as usize % digits.len(), &mut Rng::new(8, &[i]));

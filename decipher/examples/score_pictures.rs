@@ -65,9 +65,7 @@ impl Answer {
 fn read_folder(recognizer: &Recognizer, folder: &Path, part: Part) -> Vec<Item> {
     let labels = std::fs::read_to_string(folder.join("labels.csv")).expect("labels.csv is read");
     let part = if labels.starts_with("file,label") { part } else { Part::All };
-    let rows = labels.lines().skip(1).filter_map(|row| row.split_once(','));
-    let rows = rows.enumerate().filter(|(row, _)| part.has(*row));
-    let rows: Vec<(&str, &str)> = rows.map(|(_, row)| row).collect();
+    let rows = part.rows(&labels);
     rows.par_iter()
         .map(|&(file, label)| {
             let bytes = std::fs::read(folder.join(file)).expect("the picture is read");

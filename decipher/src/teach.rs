@@ -130,7 +130,7 @@ fn recipe(model: &Model) -> Recipe {
             }),
             // What is no digit must stay known to a network that knows it.
             scenes: (model.network.outputs() > usize::from(NONE))
-                .then_some(SceneMix { share: 0.15, none: 0.33 }),
+                .then_some(SceneMix { share: 0.15, none: 0.33, touching: 0.0 }),
         },
         data: DataPlan { train: None, validation: 1, test: None, test_every_epoch: false },
     }

@@ -429,7 +429,7 @@ fn drawn(
         let mut rng = Rng::new(seed, &[SCENE, epoch.into(), row.into()]);
         if rng.uniform() < mix.share {
             let Split { pictures, things, .. } = split;
-            let scenes = Scenes { digits, pictures, things, none: mix.none };
+            let scenes = Scenes { digits, pictures, things, mix };
             (image, class) = scenes.example(index, &mut rng);
         }
     }

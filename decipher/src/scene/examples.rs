@@ -74,25 +74,18 @@ impl Examples {
         let list = folder.join("labels.csv");
         let text = std::fs::read_to_string(&list)
             .map_err(|source| PicturesError::Io { path: list.clone(), source })?;
-        let rows: Vec<(&str, u8)> = text
-            .lines()
-            .skip(1)
-            .filter_map(|row| row.split_once(','))
-            .map(|(file, label)| (file, label.parse().ok().filter(|d| *d < NONE).unwrap_or(NONE)))
-            .enumerate()
-            .filter(|(row, _)| part.has(*row))
-            .map(|(_, row)| row)
-            .collect();
+        let class = |label: &str| label.parse().ok().filter(|d| *d < NONE).unwrap_or(NONE);
+        let rows = part.rows(&text);
         let glyphs: Result<Vec<_>, PicturesError> = rows
             .par_iter()
-            .map(|&(file, class)| {
+            .map(|&(file, label)| {
                 let path = folder.join(file);
                 let bytes = std::fs::read(&path)
                     .map_err(|source| PicturesError::Io { path: path.clone(), source })?;
                 let picture = decode(&bytes, &Limits::default())
                     .map_err(|source| PicturesError::Decode { path, source })?;
                 let lines = vision::single(&picture).lines;
-                Ok(lines.first().map(|line| (line.glyphs[0].pixels, class)))
+                Ok(lines.first().map(|line| (line.glyphs[0].pixels, class(label))))
             })
             .collect();
         let mut examples = Self::default();
@@ -113,20 +106,45 @@ impl Examples {
 pub enum Part {
     /// All.
     All,
-    /// The first, third, ...: to learn from.
+    /// The first, third, ... group: to learn from.
     Learned,
-    /// The second, fourth, ...: held back to be measured on.
+    /// The second, fourth, ... group: held back to be measured on.
     HeldBack,
 }
 
+/// Alone, a slash is a one as much.
+const LOOK_ALIKE: &str = "slash";
+/// Rows that stay together where the list does not tell what belongs together: neighbours in it are
+/// often by one hand.
+const BLOCK: usize = 20;
+
 impl Part {
-    /// Whether row `row`, counted from 0, belongs to it.
-    pub fn has(self, row: usize) -> bool {
-        match self {
-            Part::All => true,
-            Part::Learned => row.is_multiple_of(2),
-            Part::HeldBack => !row.is_multiple_of(2),
-        }
+    /// File and label of the rows of a `labels.csv` that belong to it. Groups stay whole: an
+    /// alphabet (what stands before a `/` in the label), or 20 neighbouring rows. Slashes are left
+    /// out.
+    pub fn rows<'l>(self, list: &'l str) -> Vec<(&'l str, &'l str)> {
+        let rows = list.lines().skip(1).filter_map(|row| row.split_once(','));
+        let mut alphabets: Vec<&'l str> = Vec::new();
+        let mut group = |row: usize, label: &'l str| -> usize {
+            let Some((alphabet, _)) = label.split_once('/') else { return row / BLOCK };
+            let known = alphabets.iter().position(|known| *known == alphabet);
+            known.unwrap_or_else(|| {
+                alphabets.push(alphabet);
+                alphabets.len() - 1
+            })
+        };
+        rows.enumerate()
+            .filter(|&(row, (_, label))| {
+                let even = group(row, label).is_multiple_of(2);
+                label != LOOK_ALIKE
+                    && match self {
+                        Part::All => true,
+                        Part::Learned => even,
+                        Part::HeldBack => !even,
+                    }
+            })
+            .map(|(_, row)| row)
+            .collect()
     }
 }
 
@@ -149,4 +167,27 @@ pub enum PicturesError {
         /// Why.
         source: DecodeError,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_learned_from_is_not_scored_and_groups_stay_whole() {
+        let digits: String = (0..100).map(|i| format!("{i}.png,{}\n", i % 10)).collect();
+        let letters = "a.png,Greek/1\nb.png,Greek/2\nc.png,Latin/1\nd.png,Greek/1\ne.png,slash\n";
+        for rows in [&digits[..], letters] {
+            let list = format!("file,label\n{rows}");
+            let [all, learned, held_back] =
+                [Part::All, Part::Learned, Part::HeldBack].map(|part| part.rows(&list));
+            assert_eq!(all.len(), learned.len() + held_back.len());
+            assert!(learned.iter().all(|row| all.contains(row) && !held_back.contains(row)));
+            assert!(!held_back.is_empty() && all.iter().all(|(_, label)| *label != "slash"));
+        }
+        let list = format!("file,label\n{digits}");
+        assert_eq!(Part::HeldBack.rows(&list)[..21].last(), Some(&("60.png", "0")));
+        let list = format!("file,label\n{letters}");
+        assert_eq!(Part::HeldBack.rows(&list), [("c.png", "Latin/1")]);
+    }
 }

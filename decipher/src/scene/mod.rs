@@ -1,6 +1,7 @@
 //! Training pictures: digits, and what is none, written on paper, photographed, and read back.
 //!
 //! `shapes` says how characters are written, `pen` writes them, `paper` photographs them.
+//! `touching` lets digits touch and cuts them.
 //! [`Scenes`] then sends the photograph through the same [`vision`] as any other
 //! picture, so that a network learns from what it will see.
 
@@ -9,6 +10,7 @@ mod number;
 mod paper;
 mod pen;
 mod shapes;
+mod touching;
 
 use decipher_nn::Rng;
 use serde::Deserialize;
@@ -33,17 +35,27 @@ pub struct SceneMix {
     pub share: f32,
     /// How many of the photographs show no digit, 0 to below 1.
     pub none: f32,
+    /// How many of the photographs show digits that touch each other, cut as the reader may cut
+    /// them: a right cut leaves a digit, a wrong one or none leaves no digit. 0 to below 1.
+    #[serde(default)]
+    pub touching: f32,
 }
 
 impl SceneMix {
     pub(crate) fn check(&self) -> Result<(), String> {
-        let Self { share, none } = *self;
-        if !(0.0..=1.0).contains(&share) || !(0.0..1.0).contains(&none) {
-            return Err(format!(
-                "scenes = {{ share = {share}, none = {none} }}: share is 0 to 1, none 0 to below 1"
-            ));
+        let Self { share, none, touching } = *self;
+        let part = 0.0..1.0;
+        if (0.0..=1.0).contains(&share)
+            && part.contains(&none)
+            && part.contains(&touching)
+            && none + touching < 1.0
+        {
+            return Ok(());
         }
-        Ok(())
+        Err(format!(
+            "scenes = {{ share = {share}, none = {none}, touching = {touching} }}: \
+             share is 0 to 1, none and touching together are 0 to below 1"
+        ))
     }
 }
 
@@ -56,8 +68,8 @@ pub struct Scenes<'a> {
     pub pictures: &'a Examples,
     /// Pictures of other things; may be empty.
     pub things: &'a Examples,
-    /// How many of all pictures show no digit, 0 to 1.
-    pub none: f32,
+    /// What the pictures show.
+    pub mix: SceneMix,
 }
 
 /// What is written, at its place.
@@ -74,7 +86,14 @@ impl Scenes<'_> {
     /// the one in it.
     pub fn example(&self, index: usize, rng: &mut Rng) -> ([u8; Dataset::PIXELS], u8) {
         loop {
-            let (class, written) = if rng.uniform() < self.none {
+            let what = rng.uniform();
+            if what < self.mix.touching {
+                if let Some(example) = touching::example(self.digits, index, rng) {
+                    return example;
+                }
+                continue;
+            }
+            let (class, written) = if what < self.mix.touching + self.mix.none {
                 (NONE, self.other(index, rng))
             } else {
                 self.digit(index, rng)
@@ -106,17 +125,18 @@ impl Scenes<'_> {
         let any_digit =
             |rng: &mut Rng| self.digits.image(rng.below(self.digits.len() as u32) as usize);
         match rng.below(100) {
-            0..35 => lines(written(pick(shapes::OTHERS, rng), rng), rng),
-            35..47 => lines(pen::scribble(rng), rng),
-            47..69 => match self.pictures.any(NONE, rng) {
+            0..28 => lines(written(pick(shapes::OTHERS, rng), rng), rng),
+            28..40 => lines(pen::invented(rng), rng),
+            40..50 => lines(pen::scribble(rng), rng),
+            50..72 => match self.pictures.any(NONE, rng) {
                 Some(image) => Written::Image(image),
                 None => lines(written(pick(shapes::OTHERS, rng), rng), rng),
             },
-            69..75 => match self.things.any(NONE, rng) {
+            72..80 => match self.things.any(NONE, rng) {
                 Some(image) => Written::Image(image),
                 None => lines(pen::scribble(rng), rng),
             },
-            75..87 => Written::Pair([self.digits.image(index), any_digit(rng)]),
+            80..87 => Written::Pair([self.digits.image(index), any_digit(rng)]),
             87..91 => {
                 // Half a 1 or 7 is a stroke, and as such a 1.
                 let wide = |i: &usize| matches!(self.digits.label(*i), 0 | 2 | 3 | 5 | 6 | 8);
@@ -150,29 +170,22 @@ impl Scenes<'_> {
         let place = self.place(&ink, size, class, written, rng);
         let mut paper = Paper::any(size, rng);
         write(&mut ink, written, &place, rng);
+        let mine = ink.clone();
         if matches!(written, Written::Nothing) {
             (paper.contrast, paper.grain) = (0.3, 1.0 + 12.0 * rng.uniform());
         } else if rng.uniform() < 0.2 {
             self.neighbour(&mut ink, size, rng);
+        } else if rng.uniform() < 0.06 {
+            residue(&mut ink, &place, rng);
         }
         let picture = paper.photograph(ink, rng);
         let layout = vision::single(&picture);
         let glyph = layout.lines.first()?.glyphs.first()?;
-        let overlap = |from: usize, to: usize, i: usize| {
-            let half = 0.5 * (place.right[i].abs() + place.down[i].abs());
-            let (low, high) = (place.middle[i] - half, place.middle[i] + half);
-            (high.min(to as f32) - low.max(from as f32)) / (high - low)
-        };
-        let b = glyph.bounds;
-        let (wide, high) = (overlap(b.x, b.right(), 0), overlap(b.y, b.bottom(), 1));
-        let whole = match written {
-            Written::Nothing => true,
-            Written::Pair(_) => wide > 0.85,
-            _ if class == NONE => wide.max(high) > 0.6,
-            // A one is narrower than its place.
-            _ => high > 0.6 && (wide > 0.6 || b.width * 3 < b.height * 2),
-        };
-        whole.then_some(glyph.pixels)
+        // What was found has to be what was written: rules may hide it, a neighbour may take its
+        // place, the picture's edge may cut it.
+        let least = if class == NONE { 0.6 } else { 0.8 };
+        let found = matches!(written, Written::Nothing) || mine.share_in(&glyph.pieces) >= least;
+        found.then_some(glyph.pixels)
     }
 
     fn place(&self, ink: &Ink, size: f32, class: u8, written: &Written, rng: &mut Rng) -> Place {
@@ -215,6 +228,14 @@ impl Scenes<'_> {
         let image = self.digits.image(rng.below(self.digits.len() as u32) as usize);
         ink.stamp(image, &place, 0.35, &Waves::new(0.0, rng));
     }
+}
+
+/// What is left of a ruled line or of a box, at a side of the place.
+fn residue(ink: &mut Ink, place: &Place, rng: &mut Rng) {
+    let off = (0.45 + 0.25 * rng.uniform()) * if rng.below(2) == 0 { 1.0 } else { -1.0 };
+    let (from, to) = (0.9 * (rng.uniform() - 0.5), 0.9 * (rng.uniform() - 0.5));
+    let line = if rng.below(2) == 0 { [[from, off], [to, off]] } else { [[off, from], [off, to]] };
+    ink.draw(&[line.to_vec()], place, 0.5 + 1.5 * rng.uniform(), 0.0, rng);
 }
 
 fn write(ink: &mut Ink, what: &Written, place: &Place, rng: &mut Rng) {

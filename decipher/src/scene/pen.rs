@@ -3,6 +3,7 @@
 use decipher_nn::Rng;
 
 use super::shapes::Shape;
+use crate::vision::{Component, Run};
 
 /// How much ink there is at each place, 0 to 1.
 #[derive(Clone, Debug)]
@@ -69,6 +70,63 @@ pub fn scribble(rng: &mut Rng) -> Vec<Polyline> {
         .collect()
 }
 
+/// A character that nobody knows: three to five plain strokes, each beginning on an earlier one or
+/// beside it, as the letters of most scripts are made.
+pub fn invented(rng: &mut Rng) -> Vec<Polyline> {
+    let mut lines: Vec<Polyline> = Vec::new();
+    for _ in 0..3 + rng.below(3) {
+        let start = match lines.len() {
+            0 => [0, 1].map(|_| 0.8 * (rng.uniform() - 0.5)),
+            n if rng.uniform() < 0.7 => {
+                let line = &lines[rng.below(n as u32) as usize];
+                // At an end more often than on the way.
+                match rng.below(4) {
+                    0 => line[0],
+                    1 => line[line.len() - 1],
+                    _ => line[rng.below(line.len() as u32) as usize],
+                }
+            }
+            _ => [0, 1].map(|_| rng.uniform() - 0.5),
+        };
+        lines.push(plain_stroke(start, rng));
+    }
+    // To fill the square from -0.5 to 0.5.
+    let points = || lines.iter().flatten();
+    let [(left, right), (top, bottom)] = [0, 1].map(|i| {
+        points().fold((f32::MAX, f32::MIN), |(low, high), p| (low.min(p[i]), high.max(p[i])))
+    });
+    let scale = 1.0 / (right - left).max(bottom - top).max(0.1);
+    let middle = [(left + right) / 2.0, (top + bottom) / 2.0];
+    let fitted = |p: &[f32; 2]| std::array::from_fn(|i| (p[i] - middle[i]) * scale);
+    lines.iter().map(|line| line.iter().map(fitted).collect()).collect()
+}
+
+/// A straight stroke, an arc up to a circle, an angle, a hook or a wave.
+fn plain_stroke(start: [f32; 2], rng: &mut Rng) -> Polyline {
+    let length = 0.3 + 0.7 * rng.uniform();
+    // Mostly across, down or along a diagonal.
+    let mut way = std::f32::consts::FRAC_PI_4 * rng.below(8) as f32 + 0.15 * rng.normal();
+    let (steps, turns): (u32, [f32; 2]) = match rng.below(10) {
+        0..3 => (4, [0.0; 2]),
+        3..5 => (12, [(1.0 + 2.0 * rng.uniform()) / 12.0; 2]),
+        5 => (16, [6.6 / 16.0; 2]),
+        6..8 => (8, [0.0; 2]),
+        8 => (12, [0.02, 0.5]),
+        _ => (12, [0.35, -0.35]),
+    };
+    let corner = if turns == [0.0; 2] && steps == 8 { 1.2 + 1.2 * rng.uniform() } else { 0.0 };
+    let side = if rng.below(2) == 0 { 1.0 } else { -1.0 };
+    let mut at = start;
+    let mut line = vec![at];
+    for step in 0..steps {
+        let turn = turns[usize::from(2 * step >= steps)];
+        way += side * (turn + if 2 * step == steps { corner } else { 0.0 });
+        at = [at[0] + length / steps as f32 * way.cos(), at[1] + length / steps as f32 * way.sin()];
+        line.push(at);
+    }
+    line
+}
+
 /// A curve through the points (Catmull and Rom 1974), with corners where they are marked.
 fn curve(points: &[([f32; 2], bool)]) -> Polyline {
     const STEPS: usize = 6;
@@ -98,6 +156,13 @@ impl Ink {
     /// Bare paper.
     pub fn none(width: usize, height: usize) -> Self {
         Self { width, height, amount: vec![0.0; width * height] }
+    }
+
+    /// How much of the ink lies in `pieces`, 0 to 1.
+    pub fn share_in(&self, pieces: &[Component]) -> f32 {
+        let row = |run: &Run| &self.amount[run.y * self.width..][run.start..run.end];
+        let inside: f32 = pieces.iter().flat_map(|p| &p.runs).flat_map(row).sum();
+        inside / self.amount.iter().sum::<f32>().max(1.0)
     }
 
     /// Draws lines with a round pen of `width` pixels, with edges of one pixel; `pressure` is the
@@ -185,6 +250,8 @@ pub struct Waves([[[f32; 2]; Waves::GRID]; Waves::GRID]);
 
 impl Waves {
     const GRID: usize = 5;
+    /// No displacement.
+    pub const NONE: Self = Self([[[0.0; 2]; Self::GRID]; Self::GRID]);
 
     /// Displacements of `sigma` standard deviation.
     pub fn new(sigma: f32, rng: &mut Rng) -> Self {
