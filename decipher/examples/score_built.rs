@@ -12,11 +12,10 @@ use std::path::{Path, PathBuf};
 
 use decipher::data::{Dataset, load_mnist, load_mnist_test};
 use decipher::draw::Canvas;
-use decipher::image::GrayImage;
 use decipher::model::Model;
 use decipher::nn::Rng;
 use decipher::recognizer::Recognizer;
-use decipher::scene::{self, Examples, NONE, SceneMix, Scenes};
+use decipher::scene::{self, Examples, NONE, Number, SceneMix, Scenes};
 use rayon::prelude::*;
 
 const NUMBERS: u64 = 2_000;
@@ -54,22 +53,30 @@ fn main() {
     }
 }
 
-type Wrong = (GrayImage, String, String);
+/// A number, and what was read instead.
+type Wrong = (Number, String);
 
 /// How many numbers are read as they stand there; and those that are not.
 fn numbers(recognizer: &Recognizer, digits: &Dataset, touching: bool) -> Vec<Wrong> {
     let read = |i: u64| {
         let mut rng = Rng::new(7, &[i, touching.into()]);
         let length = if touching { 2 } else { 2 + rng.below(7) as usize };
-        let (picture, text) = scene::number(digits, length, touching, &mut rng);
-        let read = recognizer.read(&picture).text().replace(' ', "");
-        (text != read).then_some((picture, text, read))
+        let number = scene::number(digits, length, touching, &mut rng);
+        let read = recognizer.read(&number.picture).text().replace(' ', "");
+        (number, read)
     };
-    let wrong: Vec<Wrong> = (0..NUMBERS).into_par_iter().filter_map(read).collect();
+    let all: Vec<Wrong> = (0..NUMBERS).into_par_iter().map(read).collect();
     let what = if touching { "touching pairs" } else { "numbers of 2 to 8 digits" };
-    let exact = 100.0 * (1.0 - wrong.len() as f64 / NUMBERS as f64);
-    println!("{what}: {exact:.2} % of {NUMBERS} exact");
-    wrong
+    let exact = |name: &str, of: &dyn Fn(&Number) -> bool| {
+        let right: Vec<bool> =
+            all.iter().filter(|(n, _)| of(n)).map(|(n, read)| n.text == *read).collect();
+        let share = right.iter().filter(|right| **right).count() as f64 / right.len() as f64;
+        println!("{what}, {name}: {:.2} % of {} exact", 100.0 * share, right.len());
+    };
+    exact("all", &|_| true);
+    exact("on ruled paper", &|number| number.ruled);
+    exact("on plain paper", &|number| !number.ruled);
+    all.into_iter().filter(|(number, read)| number.text != *read).collect()
 }
 
 /// How many pictures of no digit are called a digit with confidence.
@@ -100,7 +107,7 @@ fn drawn(wrong: &[Wrong]) -> Canvas {
     let shown = &wrong[..wrong.len().min(96)];
     let rows = shown.len().div_ceil(4).max(1);
     let mut canvas = Canvas::filled(4 * CELL.0, rows * CELL.1, [235, 235, 245]);
-    for (i, (picture, text, read)) in shown.iter().enumerate() {
+    for (i, (Number { picture, text, .. }, read)) in shown.iter().enumerate() {
         let (x, y) = (i % 4 * CELL.0, i / 4 * CELL.1);
         canvas.paste(picture, x, y);
         canvas.fill(&decipher::image::Rect { x, y: y + 98, width: 300, height: 12 }, [255; 3]);

@@ -20,7 +20,7 @@ use crate::image::GrayImage;
 use crate::vision;
 
 pub use examples::{Examples, Part, PicturesError};
-pub use number::number;
+pub use number::{Number, number};
 use paper::Paper;
 use pen::{Ink, Place, Waves};
 

@@ -7,21 +7,32 @@ use super::pen::{Ink, Place, Waves};
 use crate::data::Dataset;
 use crate::image::GrayImage;
 
-/// A photograph of a number, and its digits. They are taken from `digits`, written by one hand
+/// A photograph of a number.
+#[derive(Clone, Debug)]
+pub struct Number {
+    /// What the camera saw.
+    pub picture: GrayImage,
+    /// The digits.
+    pub text: String,
+    /// Whether the paper is ruled or squared.
+    pub ruled: bool,
+}
+
+/// Photographs a number. Its digits are taken from `digits`, written by one hand
 /// with a pen of one width; with `touching`, each reaches the one before.
 pub fn number(
     digits: &Dataset,
     length: usize,
     touching: bool,
     rng: &mut Rng,
-) -> (GrayImage, String) {
+) -> Number {
     let size = 28.0 + 36.0 * rng.uniform();
     let chosen: Vec<usize> = (0..length).map(|_| rng.below(digits.len() as u32) as usize).collect();
     let row = Row::new(digits, &chosen, size, touching.then_some(1.0), rng);
     let mut paper = Paper::any(size, rng);
     paper.contrast = paper.contrast.max(0.35);
     let text = chosen.iter().map(|&i| char::from(b'0' + digits.label(i))).collect();
-    (paper.photograph(row.ink(), rng), text)
+    Number { picture: paper.photograph(row.ink(), rng), text, ruled: paper.rules.0 > 0.0 }
 }
 
 /// Digits side by side, written by one hand.

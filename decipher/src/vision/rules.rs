@@ -1,5 +1,7 @@
 //! Takes ruled lines, squares and table lines off the paper, without breaking the strokes on them.
 
+mod through;
+
 use super::{Component, Mask, connected_components};
 use crate::image::Rect;
 
@@ -11,6 +13,9 @@ use crate::image::Rect;
 pub fn erase_rules(mask: &mut Mask) -> Vec<Rect> {
     let short = mask.width().min(mask.height());
     let mut erased = Vec::new();
+    for axis in [Axis::Across, Axis::Down] {
+        through::erase(mask, axis, &mut erased);
+    }
     // The thinnest first: seen with a coarse eye, a thin line goes into the strokes it touches.
     for thick in THICKNESSES.into_iter().take_while(|&thick| thick == 2 || thick * 16 <= short) {
         for axis in [Axis::Across, Axis::Down] {
@@ -46,17 +51,10 @@ fn erase_axis(mask: &mut Mask, axis: Axis, thick: usize, erased: &mut Vec<Rect>)
 /// Erases a line along its whole way, also where it is a little thicker than elsewhere, but not
 /// where a stroke crosses it.
 fn erase_along(mask: &mut Mask, axis: Axis, pieces: &[&Component], thick: usize) {
-    let (along, across) = match axis {
-        Axis::Across => (mask.width(), mask.height()),
-        Axis::Down => (mask.height(), mask.width()),
-    };
+    let (along, across) = axis.sizes(mask);
     // Where the middle of the line is known: at the ends of each piece.
     let mut known: Vec<(usize, f32)> = pieces.iter().flat_map(|p| axis.ends(p)).collect();
     known.sort_unstable_by_key(|&(at, _)| at);
-    let at = |along: usize, across: usize| match axis {
-        Axis::Across => (along, across),
-        Axis::Down => (across, along),
-    };
     let mut next = 0;
     for position in 0..along {
         while next < known.len() && known[next].0 < position {
@@ -71,7 +69,7 @@ fn erase_along(mask: &mut Mask, axis: Axis, pieces: &[&Component], thick: usize)
         // Beyond its ends a line goes on level; what lies there is perhaps the line still.
         let middle = before.1 + (after.1 - before.1) * t.clamp(0.0, 1.0);
         let ink = |mask: &Mask, i: usize| {
-            let (x, y) = at(position, i);
+            let (x, y) = axis.at(position, i);
             mask.row(y)[x]
         };
         let low = (middle as usize).saturating_sub(thick / 2 + 1);
@@ -81,7 +79,7 @@ fn erase_along(mask: &mut Mask, axis: Axis, pieces: &[&Component], thick: usize)
         let end = (hit..across).find(|&i| !ink(mask, i)).unwrap_or(across);
         if end - start <= thick + 2 {
             for i in start..end {
-                let (x, y) = at(position, i);
+                let (x, y) = axis.at(position, i);
                 mask.row_mut(y)[x] = false;
             }
         }
@@ -96,6 +94,19 @@ enum Axis {
 }
 
 impl Axis {
+    /// The picture's size along the lines, and across them.
+    fn sizes(self, mask: &Mask) -> (usize, usize) {
+        match self {
+            Axis::Across => (mask.width(), mask.height()),
+            Axis::Down => (mask.height(), mask.width()),
+        }
+    }
+
+    /// Column and row of a place.
+    fn at(self, along: usize, across: usize) -> (usize, usize) {
+        if self == Axis::Across { (along, across) } else { (across, along) }
+    }
+
     fn length(self, b: &Rect) -> usize {
         if self == Axis::Across { b.width } else { b.height }
     }

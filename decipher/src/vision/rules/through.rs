@@ -1,0 +1,188 @@
+//! Straight lines from edge to edge, found by votes (Hough 1962): what is written on them does not
+//! part them.
+
+use super::{Axis, Mask};
+use crate::image::Rect;
+
+/// Longest side, in cells, of the grid that votes.
+const COARSE: usize = 512;
+/// Steepest line: rise by length.
+const STEEP: f32 = 0.12;
+/// Most lines of one axis.
+const MOST_LINES: usize = 100;
+
+/// Erases the lines of `axis` that cross the whole picture, but not the strokes that cross them.
+pub fn erase(mask: &mut Mask, axis: Axis, erased: &mut Vec<Rect>) {
+    let (along, across) = axis.sizes(mask);
+    let mut votes = Votes::new(mask, axis);
+    for _ in 0..MOST_LINES {
+        let Some(line) = votes.most() else { return };
+        let runs = runs_along(mask, axis, &line, votes.factor);
+        let mut lengths: Vec<usize> = runs.iter().flatten().map(|run| run.len()).collect();
+        // Where strokes cross, the ink is thicker than the line.
+        let quarter = lengths.len() / 4;
+        let thick = match lengths.is_empty() {
+            true => 1,
+            false => *lengths.select_nth_unstable(quarter).1,
+        };
+        let most = thick + thick / 2 + 1;
+        let thin = lengths.iter().filter(|&&length| length <= most).count();
+        if thick * 12 <= across && thin * 5 >= along * 2 {
+            let mut covered: Option<Rect> = None;
+            for (position, run) in runs.iter().enumerate() {
+                let Some(run) = run.as_ref().filter(|run| run.len() <= most) else { continue };
+                for i in run.clone() {
+                    let (x, y) = axis.at(position, i);
+                    mask.row_mut(y)[x] = false;
+                    let pixel = Rect { x, y, width: 1, height: 1 };
+                    covered = Some(covered.map_or(pixel, |c| c.union(&pixel)));
+                }
+            }
+            erased.extend(covered);
+        }
+        votes.take_back(&line, thick.min(across / 12));
+    }
+}
+
+/// A line through cells: its place across at the first, and how far it rises to the last.
+struct Line {
+    start: isize,
+    rise: isize,
+}
+
+/// For each cell with ink, one vote for each line through it.
+struct Votes {
+    /// Pixels a side of a cell.
+    factor: usize,
+    along: usize,
+    across: usize,
+    /// Lines rise by `-steepest..=steepest` cells.
+    steepest: isize,
+    ink: Vec<bool>,
+    /// For each rise, the votes for each start.
+    counts: Vec<u16>,
+}
+
+impl Votes {
+    fn new(mask: &Mask, axis: Axis) -> Self {
+        let (along, across) = axis.sizes(mask);
+        let factor = along.max(across).div_ceil(COARSE);
+        let (along, across) = (along.div_ceil(factor), across.div_ceil(factor));
+        let mut ink = vec![false; along * across];
+        for y in 0..mask.height() {
+            for x in mask.row(y).iter().enumerate().filter_map(|(x, ink)| ink.then_some(x)) {
+                let (a, c) = axis.at(x, y);
+                ink[c / factor * along + a / factor] = true;
+            }
+        }
+        let steepest = (STEEP * along as f32) as isize;
+        let counts = vec![0; (2 * steepest as usize + 1) * (across + 2 * steepest as usize)];
+        let mut votes = Self { factor, along, across, steepest, ink, counts };
+        let cells: Vec<usize> = (0..votes.ink.len()).filter(|&i| votes.ink[i]).collect();
+        cells.into_iter().for_each(|cell| votes.count(cell, 1));
+        votes
+    }
+
+    /// Where a line that rises by `rise` is at a place, compared with its start.
+    fn shift(&self, rise: isize, along: usize) -> isize {
+        let last = (self.along - 1).max(1) as isize;
+        // Rounded, whatever the sign.
+        (2 * rise * along as isize + last).div_euclid(2 * last)
+    }
+
+    fn starts(&self) -> usize {
+        self.across + 2 * self.steepest as usize
+    }
+
+    fn count(&mut self, cell: usize, votes: i16) {
+        let (along, across) = (cell % self.along, cell / self.along);
+        for rise in -self.steepest..=self.steepest {
+            let start = across as isize - self.shift(rise, along) + self.steepest;
+            let row = (rise + self.steepest) as usize * self.starts();
+            let count = &mut self.counts[row + start as usize];
+            *count = count.wrapping_add_signed(votes);
+        }
+    }
+
+    /// Cells of the picture that a line goes through.
+    fn length(&self, line: &Line) -> usize {
+        if line.rise == 0 {
+            return if (0..self.across as isize).contains(&line.start) { self.along } else { 0 };
+        }
+        let place = |across: isize| (across - line.start) as f32 / line.rise as f32;
+        let (a, b) = (place(0), place(self.across as isize));
+        let span = |t: f32| t.clamp(0.0, 1.0) * self.along as f32;
+        (span(a) - span(b)).abs() as usize
+    }
+
+    /// The line with the most votes of those that are nearly all ink.
+    fn most(&self) -> Option<Line> {
+        let mut most: Option<(u16, Line)> = None;
+        for (i, &votes) in self.counts.iter().enumerate() {
+            // Half as long as the picture at least, and not much shorter than its other side.
+            let enough = usize::from(votes) * 5 >= 2 * self.along;
+            if !enough || most.as_ref().is_some_and(|(m, _)| *m >= votes) {
+                continue;
+            }
+            let line = Line {
+                start: (i % self.starts()) as isize - self.steepest,
+                rise: (i / self.starts()) as isize - self.steepest,
+            };
+            let length = self.length(&line);
+            if length * 2 >= self.along && usize::from(votes) * 5 >= 4 * length {
+                most = Some((votes, line));
+            }
+        }
+        most.map(|(_, line)| line)
+    }
+
+    /// What lies on a line has voted.
+    fn take_back(&mut self, line: &Line, thick: usize) {
+        let reach = (thick / self.factor) as isize + 1;
+        for along in 0..self.along {
+            let middle = line.start + self.shift(line.rise, along);
+            for across in middle - reach..=middle + reach {
+                if !(0..self.across as isize).contains(&across) {
+                    continue;
+                }
+                let cell = across as usize * self.along + along;
+                if std::mem::take(&mut self.ink[cell]) {
+                    self.count(cell, -1);
+                }
+            }
+        }
+    }
+}
+
+/// At each place along the line, the stretch of ink across it that the line goes through.
+fn runs_along(
+    mask: &Mask,
+    axis: Axis,
+    line: &Line,
+    factor: usize,
+) -> Vec<Option<std::ops::Range<usize>>> {
+    let (along, across) = axis.sizes(mask);
+    let ink = |position: usize, i: usize| {
+        let (x, y) = axis.at(position, i);
+        mask.row(y)[x]
+    };
+    // Paper is never quite flat: the line is followed where it bends.
+    let mut drift = 0.0;
+    let reach = (factor + 1) as isize;
+    let rise = line.rise as f32 / along.max(1) as f32;
+    let find = |position: usize| {
+        let straight = (line.start as f32 + 0.5 + rise * position as f32) * factor as f32;
+        let middle = (straight + drift) as isize;
+        let near = (0..=reach).flat_map(|d| [middle - d, middle + d]);
+        let mut near = near.filter(|i| (0..across as isize).contains(i)).map(|i| i as usize);
+        let hit = near.find(|&i| ink(position, i))?;
+        let start = (0..=hit).rev().take_while(|&i| ink(position, i)).last().unwrap_or(hit);
+        let end = (hit..across).find(|&i| !ink(position, i)).unwrap_or(across);
+        if end - start <= 2 * reach as usize + 4 {
+            let off = (start + end) as f32 / 2.0 - straight;
+            drift += 0.1 * (off - drift).clamp(-1.0, 1.0);
+        }
+        Some(start..end)
+    };
+    (0..along).map(find).collect()
+}
