@@ -20,6 +20,16 @@ pub fn writing_height(components: &[Component]) -> usize {
         .unwrap_or(0)
 }
 
+/// The usual width of the strokes, measured across (digits are upright more than they lie), in
+/// pieces that are no specks.
+pub fn stroke_width(pieces: &[Component]) -> usize {
+    let least = writing_height(pieces) as f32 * SPECK;
+    let runs = pieces.iter().filter(|c| c.extent() as f32 >= least).flat_map(|c| &c.runs);
+    let mut widths: Vec<usize> = runs.map(|run| run.end - run.start).collect();
+    let middle = widths.len() / 2;
+    if widths.is_empty() { 0 } else { *widths.select_nth_unstable(middle).1 }
+}
+
 /// Pieces much smaller than the writing are dust, or dots.
 pub fn drop_specks(components: &mut Vec<Component>) {
     let least = writing_height(components) as f32 * SPECK;
@@ -45,15 +55,20 @@ pub fn drop_rules(components: &mut Vec<Component>, width: usize, height: usize) 
 /// Frames, the table beside the sheet and shadows in corners: pieces that lie along an edge of the
 /// picture. Never drops all: a digit cut out tightly lies along the edges as well.
 pub fn drop_frames(components: &mut Vec<Component>, width: usize, height: usize) {
+    // What is left of a crop that a digit fills: dust.
+    let least = if width.max(height) <= CROP { height / 5 } else { 0 };
     let inside = |c: &Component| {
         let along = edge_contact(c, width, height);
         along.iter().zip([width, width, height, height]).all(|(&n, side)| n * 4 < side)
             && !(c.bounds.width * 10 > width * 9 && c.bounds.height * 10 > height * 9)
     };
-    if components.iter().any(inside) {
+    if components.iter().any(|c| inside(c) && c.extent() >= least) {
         components.retain(inside);
     }
 }
+
+/// Longest side, in pixels, of what is more likely a crop of a digit than a page.
+pub const CROP: usize = 64;
 
 /// Keeps the `n` pieces with the most pixels, in their order.
 pub fn keep_largest(components: &mut Vec<Component>, n: usize) {

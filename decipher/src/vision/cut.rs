@@ -2,7 +2,7 @@
 //!
 //! Where the cuts are is not decided here: whoever knows what a digit looks like weighs the parts.
 
-use super::{Component, Glyph, Run, normalize};
+use super::{Component, Glyph, Run, clean, normalize};
 use crate::image::{GrayImage, Rect};
 
 /// Parts of a glyph between cuts of one slant.
@@ -54,7 +54,7 @@ fn cutting(ink: &GrayImage, glyph: &Glyph, slant: f32) -> Option<Cutting> {
     }
     let first = profile.iter().position(|&n| n > 0)?;
     let last = profile.iter().rposition(|&n| n > 0)? + 1;
-    let cuts = valleys(&profile[first..last], bounds.height, 4 * stroke_width(&glyph.pieces));
+    let cuts = valleys(&profile[first..last], bounds.height, 4 * clean::stroke_width(&glyph.pieces));
     if cuts.is_empty() {
         return None;
     }
@@ -80,14 +80,6 @@ fn cutting(ink: &GrayImage, glyph: &Glyph, slant: f32) -> Option<Cutting> {
         }
     }
     Some(Cutting { places: places.len(), parts })
-}
-
-/// The usual width of the strokes, measured across: digits are upright more than they lie.
-fn stroke_width(pieces: &[Component]) -> usize {
-    let runs = pieces.iter().flat_map(|piece| &piece.runs);
-    let mut widths: Vec<usize> = runs.map(|run| run.end - run.start).collect();
-    let middle = widths.len() / 2;
-    if widths.is_empty() { 0 } else { *widths.select_nth_unstable(middle).1 }
 }
 
 /// Columns with little ink, compared with those around them, and at most `most`: digits touch at

@@ -35,15 +35,27 @@ pub fn shrink(picture: &GrayImage, factor: usize) -> GrayImage {
 /// from one side and the edge of a shadow are followed; only at the picture's edge, where it sees
 /// half a window, a slope is taken for lighter than it is.
 ///
-/// `coarse` is the picture averaged down; its size is that of the result.
-pub fn background(coarse: &GrayImage) -> GrayImage {
+/// `coarse` is the picture averaged down; its size is that of the result. The window has
+/// `2 radius + 1` pixels a side.
+pub fn background(coarse: &GrayImage, radius: usize) -> GrayImage {
     let short = coarse.width().min(coarse.height());
-    // A third of the picture is wider than any stroke. In a crop of one digit strokes are thick
-    // compared with the picture, but light hardly changes across it: take all of it.
-    let radius = (short / 6).max((short / 2).min(16));
     let smooth = if short >= 64 { blur(coarse, 1) } else { coarse.clone() };
     let closed = extreme(&extreme(&smooth, radius, u8::max), radius, u8::min);
     blur(&closed, radius / 4)
+}
+
+/// The radius of a window that no stroke fills, whatever the picture shows.
+pub fn reach(coarse: &GrayImage) -> usize {
+    let short = coarse.width().min(coarse.height());
+    // A third of the picture is wider than any stroke. In a crop of one digit strokes are thick
+    // compared with the picture, but light hardly changes across it: take all of it.
+    (short / 6).max((short / 2).min(16))
+}
+
+/// Whether one background is somewhere clearly darker than another.
+pub fn is_darker(this: &GrayImage, other: &GrayImage) -> bool {
+    let pixels = this.pixels().iter().zip(other.pixels());
+    pixels.filter(|(a, b)| u32::from(**a) * 10 < u32::from(**b) * 9).count() > 8
 }
 
 /// Ink from the picture and its background: 0 = paper, 255 = no light comes back.
@@ -206,7 +218,7 @@ mod tests {
             *value = (if stroke { 0.4 * paper } else { paper }) as u8;
         }
         let coarse = shrink(&picture, 2);
-        let ink = divide_out(&picture, &background(&coarse), 2, false);
+        let ink = divide_out(&picture, &background(&coarse, reach(&coarse)), 2, false);
         for x in [5, 150, 295] {
             assert!(ink.row(50)[x] < 24, "paper at {x} has ink {}", ink.row(50)[x]);
             assert!(ink.row(100)[x].abs_diff(153) < 20, "stroke at {x}: {}", ink.row(100)[x]);

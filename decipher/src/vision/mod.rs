@@ -36,7 +36,7 @@ pub(crate) use decode::encode_png_rgb;
 pub use decode::{DecodeError, Limits, decode, encode_png};
 pub use mask::Mask;
 pub use stages::Stages;
-pub use threshold::otsu_threshold;
+pub use threshold::{Paper, otsu_threshold};
 
 use crate::image::{GrayImage, Rect};
 
@@ -149,6 +149,7 @@ fn find_ink(picture: &GrayImage, rules: Rules) -> Stages {
         light_on_dark: false,
         ink: GrayImage::filled(width, height, 0),
         threshold: None,
+        paper: None,
         mask: Mask::new(width, height, vec![false; width * height]),
         rules: vec![],
         components: vec![],
@@ -165,23 +166,42 @@ fn find_ink(picture: &GrayImage, rules: Rules) -> Stages {
     if stages.light_on_dark {
         coarse.pixels_mut().iter_mut().for_each(|v| *v = 255 - *v);
     }
-    let background = ink::background(&coarse);
-    stages.ink = ink::divide_out(picture, &background, factor, stages.light_on_dark);
-
-    let histogram = threshold::histogram(&stages.ink);
-    let paper = threshold::paper(&histogram);
-    stages.threshold = threshold::ink_threshold(&histogram, paper);
-    if let Some(threshold) = stages.threshold {
-        stages.mask = threshold::above(&stages.ink, threshold::faint(threshold, paper));
-        if rules == Rules::Erased {
-            stages.rules = rules::erase_rules(&mut stages.mask);
+    let radius = ink::reach(&coarse);
+    let background = ink::background(&coarse, radius);
+    find_pieces(&mut stages, &background, factor, rules);
+    // Now that the strokes are known, what is much wider than they are is no ink: a shadow at the
+    // edge, or the table beside the sheet.
+    let narrow = (2 * clean::stroke_width(&stages.components)).div_ceil(factor) + 1;
+    if !stages.components.is_empty() && narrow < radius {
+        let closer = ink::background(&coarse, narrow);
+        if ink::is_darker(&closer, &background) {
+            find_pieces(&mut stages, &closer, factor, rules);
         }
-        let least = (width.min(height) / 100).clamp(1, 8);
-        stages.components = connected_components(&stages.mask, least);
-        stages.components.retain(|c| threshold::reaches(&stages.ink, c, threshold));
+    }
+    if let Some(paper) = stages.paper {
         ink::bleach(&mut stages.ink, paper.level);
     }
     stages
+}
+
+/// Stages 2 to 4, on a background averaged down by `factor`.
+fn find_pieces(stages: &mut Stages, background: &GrayImage, factor: usize, rules: Rules) {
+    let (width, height) = (stages.gray.width(), stages.gray.height());
+    stages.ink = ink::divide_out(&stages.gray, background, factor, stages.light_on_dark);
+    let histogram = threshold::histogram(&stages.ink);
+    let paper = threshold::paper(&histogram);
+    stages.rules.clear();
+    stages.components.clear();
+    stages.threshold = threshold::ink_threshold(&histogram, paper);
+    let Some(threshold) = stages.threshold else { return };
+    stages.paper = Some(paper);
+    stages.mask = threshold::above(&stages.ink, threshold::faint(threshold, paper));
+    if rules == Rules::Erased {
+        stages.rules = rules::erase_rules(&mut stages.mask);
+    }
+    let least = (width.min(height) / 100).clamp(1, 8);
+    stages.components = connected_components(&stages.mask, least);
+    stages.components.retain(|c| threshold::reaches(&stages.ink, c, threshold));
 }
 
 /// Longest side of the picture that light is judged on, in pixels.

@@ -1,6 +1,6 @@
 //! What each stage made of a picture, kept to be looked at.
 
-use super::{Component, Mask};
+use super::{Component, Mask, Paper};
 use crate::image::{GrayImage, Rect};
 
 /// The values between the stages, from the grey picture to the boxes.
@@ -14,6 +14,8 @@ pub struct Stages {
     pub ink: GrayImage,
     /// Ink above this value is in the mask; `None` if the picture is blank.
     pub threshold: Option<u8>,
+    /// The paper, if it is not blank.
+    pub paper: Option<Paper>,
     /// What is ink, without the lines of the paper.
     pub mask: Mask,
     /// Lines of the paper that were erased.
