@@ -16,11 +16,12 @@ const SURE: f32 = 0.5;
 const LEAST_SENSE: f32 = 0.7;
 /// How sure one can be of digits that had to be cut apart, compared with those that stand alone.
 const CUT: f32 = 0.9;
+/// Below this confidence, something is hardly a digit.
+const NO_DIGIT: f32 = 0.2;
+/// How sure one can be of a digit close beside what is none.
+const BESIDE: f32 = 0.9;
 /// Most pieces of a picture that are cut for a try: of writing, few touch; of a carpet, all.
 const MOST_CUT: usize = 200;
-
-/// Largest side, in pixels, of a picture that may be a crop of one digit in several pieces.
-const SMALL: usize = 64;
 
 /// Reads digits in pictures, with one model.
 ///
@@ -121,13 +122,16 @@ impl Recognizer {
             return self.better(picture, vision::single_on);
         }
         let (layout, reading) = self.better(picture, vision::segment_on);
-        let small = picture.width().max(picture.height()) <= SMALL;
+        let small = picture.width().max(picture.height()) <= vision::CROP;
         if !small || reading.digits().count() + reading.unsure.len() == 1 {
             return (layout, reading);
         }
         // A small picture is a crop of one digit more often than a tiny number.
         let (one, alone) = self.better(picture, vision::single_on);
-        let sure = |reading: &Reading| reading.digits().map(|d| d.confidence).fold(1.0, f32::min);
+        let sure = |reading: &Reading| {
+            let unsure = reading.unsure.iter().map(|u| u.candidates[0].1);
+            reading.digits().map(|d| d.confidence).chain(unsure).fold(1.0, f32::min)
+        };
         let is_one = alone.digits().next().is_some();
         if is_one && (reading.lines.is_empty() || sure(&alone) > sure(&reading)) {
             (one, alone)
@@ -163,9 +167,7 @@ impl Recognizer {
         let mut cuts_left = MOST_CUT;
         let mut reading = Reading::default();
         for line in &layout.lines {
-            let mut digits: Vec<Digit> = Vec::new();
-            // A gap before something unsure is a gap before the digit that follows it.
-            let mut gap_before = false;
+            let mut found: Vec<(Glyph, [f32; 10])> = Vec::new();
             for (glyph, whole) in line.glyphs.iter().zip(&mut probabilities) {
                 let parts = if !layout.single && best(&whole).1 < SURE && cuts_left > 0 {
                     cuts_left -= 1;
@@ -173,18 +175,23 @@ impl Recognizer {
                 } else {
                     None
                 };
-                for (glyph, p) in parts.unwrap_or_else(|| vec![(glyph.clone(), whole)]) {
-                    gap_before |= glyph.gap_before;
-                    let (bounds, pixels) = (glyph.bounds, glyph.pixels);
-                    let (digit, confidence) = best(&p);
-                    if confidence < self.min_confidence {
-                        let candidates = candidates(&p);
-                        reading.unsure.push(Unsure { bounds, candidates, pixels });
-                        continue;
-                    }
-                    let gap_before = std::mem::take(&mut gap_before) && !digits.is_empty();
-                    digits.push(Digit { digit, confidence, bounds, gap_before, pixels });
+                found.extend(parts.unwrap_or_else(|| vec![(glyph.clone(), whole)]));
+            }
+            doubt_parts_of_words(&mut found);
+            let mut digits: Vec<Digit> = Vec::new();
+            // A gap before something unsure is a gap before the digit that follows it.
+            let mut gap_before = false;
+            for (glyph, p) in found {
+                gap_before |= glyph.gap_before;
+                let (bounds, pixels) = (glyph.bounds, glyph.pixels);
+                let (digit, confidence) = best(&p);
+                if confidence < self.min_confidence {
+                    let candidates = candidates(&p);
+                    reading.unsure.push(Unsure { bounds, candidates, pixels });
+                    continue;
                 }
+                let gap_before = std::mem::take(&mut gap_before) && !digits.is_empty();
+                digits.push(Digit { digit, confidence, bounds, gap_before, pixels });
             }
             if !digits.is_empty() {
                 reading.lines.push(TextLine { bounds: line.bounds, digits });
@@ -239,6 +246,18 @@ fn best_way(cutting: &Cutting, probabilities: &[[f32; 10]]) -> Option<(f32, Vec<
         }
     }
     ways.pop().flatten()
+}
+
+/// What stands close beside something that is no digit is perhaps a part of it, or of a word.
+fn doubt_parts_of_words(found: &mut [(Glyph, [f32; 10])]) {
+    let no_digit: Vec<bool> = found.iter().map(|(_, p)| best(p).1 < NO_DIGIT).collect();
+    for i in 0..found.len() {
+        let before = i > 0 && !found[i].0.gap_before && no_digit[i - 1];
+        let after = no_digit.get(i + 1) == Some(&true) && !found[i + 1].0.gap_before;
+        if before || after {
+            found[i].1.iter_mut().for_each(|p| *p *= BESIDE);
+        }
+    }
 }
 
 fn candidates(probabilities: &[f32; 10]) -> [(u8, f32); 2] {

@@ -28,6 +28,19 @@ pub fn reading_order(boxes: &[Rect]) -> Vec<Vec<usize>> {
     lines
 }
 
+/// Drops what is much smaller than the rest of its line: dots, dashes, and what broke off a digit.
+pub fn drop_small(line: &mut Vec<usize>, boxes: &[Rect]) {
+    let extent = |i: usize| boxes[i].width.max(boxes[i].height);
+    let mut heights: Vec<usize> = line.iter().map(|&i| boxes[i].height).collect();
+    heights.sort_unstable();
+    // The upper third: of two, the larger one.
+    let usual = heights[heights.len() * 2 / 3];
+    line.retain(|&i| extent(i) as f32 >= SMALL * usual as f32);
+}
+
+/// Part of the usual height of a line that no digit in it falls short of.
+const SMALL: f32 = 0.4;
+
 /// Part of the lower box's height that two neighbours in a line share.
 const LEAST_SHARED: f32 = 0.4;
 

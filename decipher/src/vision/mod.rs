@@ -38,6 +38,7 @@ pub use mask::Mask;
 pub use stages::Stages;
 pub use threshold::{Paper, otsu_threshold};
 
+pub use clean::CROP;
 use crate::image::{GrayImage, Rect};
 
 /// One digit (or what may be one), cut out.
@@ -214,7 +215,8 @@ fn arrange(stages: &mut Stages, pieces: &[Component], groups: &[Vec<usize>]) -> 
     };
     let boxes: Vec<Rect> =
         groups.iter().map(|g| union(&mut g.iter().map(|&i| pieces[i].bounds))).collect();
-    let order = lines::reading_order(&boxes);
+    let mut order = lines::reading_order(&boxes);
+    order.iter_mut().for_each(|line| lines::drop_small(line, &boxes));
     let gaps = lines::word_gaps(&order, &boxes);
     let lines: Vec<Line> = order
         .iter()
