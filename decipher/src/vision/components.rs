@@ -39,15 +39,26 @@ impl Component {
 /// He, Chao and Suzuki, "A Run-Based Two-Scan Labeling Algorithm", 2008), so there is no picture
 /// of labels to hold: memory goes with the ink, not with the paper.
 pub fn connected_components(mask: &Mask, min_area: usize) -> Vec<Component> {
-    let mut runs: Vec<Run> = Vec::new();
-    let mut parent: Vec<u32> = Vec::new();
+    components_of_runs(&runs_of(mask), min_area)
+}
+
+/// All ink as runs, row by row from the left.
+pub(super) fn runs_of(mask: &Mask) -> Vec<Run> {
+    let mut runs = Vec::new();
+    (0..mask.height()).for_each(|y| find_runs(mask.row(y), y, &mut runs));
+    runs
+}
+
+/// As [`connected_components`], of ink as runs, row by row from the left.
+pub(super) fn components_of_runs(runs: &[Run], min_area: usize) -> Vec<Component> {
+    let mut parent: Vec<u32> = (0..runs.len() as u32).collect();
     let mut above = 0..0;
-    for y in 0..mask.height() {
-        let begin = runs.len();
-        find_runs(mask.row(y), y, &mut runs);
-        parent.extend((begin..runs.len()).map(|i| i as u32));
-        join_rows(&runs, above.clone(), begin..runs.len(), &mut parent);
-        above = begin..runs.len();
+    for row in runs.chunk_by(|a, b| a.y == b.y) {
+        let here = above.end..above.end + row.len();
+        if !above.is_empty() && runs[above.start].y + 1 == row[0].y {
+            join_rows(runs, above, here.clone(), &mut parent);
+        }
+        above = here;
     }
 
     let mut area = vec![0; runs.len()];
@@ -77,9 +88,16 @@ pub fn connected_components(mask: &Mask, min_area: usize) -> Vec<Component> {
 }
 
 fn find_runs(row: &[bool], y: usize, runs: &mut Vec<Run>) {
+    /// Most of a page is paper, which is looked at in stretches.
+    const STRETCH: usize = 32;
     let mut x = 0;
-    while let Some(skip) = row[x..].iter().position(|&ink| ink) {
-        let start = x + skip;
+    while x < row.len() {
+        let stretch = &row[x..(x + STRETCH).min(row.len())];
+        if !stretch.iter().fold(false, |any, &ink| any | ink) {
+            x += stretch.len();
+            continue;
+        }
+        let start = x + stretch.iter().position(|&ink| ink).unwrap_or(0);
         let end = row[start..].iter().position(|&ink| !ink).map_or(row.len(), |n| start + n);
         runs.push(Run { y, start, end });
         x = end;

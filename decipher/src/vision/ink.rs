@@ -70,21 +70,21 @@ pub fn divide_out(
 ) -> GrayImage {
     let (width, height) = (gray.width(), gray.height());
     let flip = if light_on_dark { 255 } else { 0 };
-    let mut ink = Vec::with_capacity(width * height);
+    let mut ink = vec![0; width * height];
     let mut coarse_row = vec![0f32; background.width()];
     let mut paper = vec![0f32; width];
-    for y in 0..height {
+    for (y, ink) in ink.chunks_exact_mut(width).enumerate() {
         let (a, b, t) = between(y, factor, background.height());
         let rows = background.row(a).iter().zip(background.row(b));
         for (out, (&a, &b)) in coarse_row.iter_mut().zip(rows) {
             *out = f32::from(a) + t * (f32::from(b) - f32::from(a));
         }
         stretch_row(&coarse_row, factor, &mut paper);
-        ink.extend(gray.row(y).iter().zip(&paper).map(|(&value, &paper)| {
+        for ((ink, &value), &paper) in ink.iter_mut().zip(gray.row(y)).zip(&paper) {
             let value = f32::from(value ^ flip);
             // `as` saturates: what is lighter than paper is paper.
-            (255.0 * (1.0 - value / paper.max(1.0)) + 0.5) as u8
-        }));
+            *ink = (255.0 * (1.0 - value / paper.max(1.0)) + 0.5) as u8;
+        }
     }
     GrayImage::new(width, height, ink)
 }
@@ -108,9 +108,21 @@ fn between(i: usize, factor: usize, coarse_len: usize) -> (usize, usize, f32) {
 }
 
 fn stretch_row(coarse: &[f32], factor: usize, fine: &mut [f32]) {
-    for (x, out) in fine.iter_mut().enumerate() {
-        let (a, b, t) = between(x, factor, coarse.len());
-        *out = coarse[a] + t * (coarse[b] - coarse[a]);
+    // Up to the middle of the first sample, between each two, and from that of the last.
+    let (head, rest) = fine.split_at_mut((factor / 2).min(fine.len()));
+    let before = |x: usize| between(x, factor, coarse.len()).2;
+    let level = |t: f32, i: usize| {
+        let next = coarse[(i + 1).min(coarse.len() - 1)];
+        coarse[i] + t * (next - coarse[i])
+    };
+    head.iter_mut().enumerate().for_each(|(x, out)| *out = level(before(x), 0));
+    for (i, stretch) in rest.chunks_mut(factor).enumerate() {
+        let (from, next) = (coarse[i], coarse[(i + 1).min(coarse.len() - 1)]);
+        let first = before(factor / 2);
+        let step = 1.0 / factor as f32;
+        for (k, out) in stretch.iter_mut().enumerate() {
+            *out = from + (first + step * k as f32) * (next - from);
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 mod through;
 
-use super::{Component, Mask, connected_components};
+use super::components::{components_of_runs, runs_of};
+use super::{Component, Mask, Run};
 use crate::image::Rect;
 
 /// Erases straight thin lines that run across the picture, or along its edge, or beside others of
@@ -17,9 +18,14 @@ pub fn erase_rules(mask: &mut Mask) -> Vec<Rect> {
         through::erase(mask, axis, &mut erased);
     }
     // The thinnest first: seen with a coarse eye, a thin line goes into the strokes it touches.
+    let mut ink = Thickness::new(mask);
     for thick in THICKNESSES.into_iter().take_while(|&thick| thick == 2 || thick * 16 <= short) {
         for axis in [Axis::Across, Axis::Down] {
-            erase_axis(mask, axis, thick, &mut erased);
+            let before = erased.len();
+            erase_axis(mask, &ink, axis, thick, &mut erased);
+            if erased.len() > before {
+                ink = Thickness::new(mask);
+            }
         }
     }
     erased
@@ -28,13 +34,15 @@ pub fn erase_rules(mask: &mut Mask) -> Vec<Rect> {
 /// Widths of lines that are looked for, in pixels.
 const THICKNESSES: [usize; 5] = [2, 3, 5, 8, 12];
 
-fn erase_axis(mask: &mut Mask, axis: Axis, thick: usize, erased: &mut Vec<Rect>) {
+fn erase_axis(
+    mask: &mut Mask,
+    ink: &Thickness,
+    axis: Axis,
+    thick: usize,
+    erased: &mut Vec<Rect>,
+) {
     let (width, height) = (mask.width(), mask.height());
-    let thin = match axis {
-        Axis::Across => thin_across(mask, thick),
-        Axis::Down => thin_down(mask, thick),
-    };
-    let mut segments = connected_components(&thin, thick);
+    let mut segments = components_of_runs(&ink.thin(axis, thick), thick);
     segments.retain(|s| {
         let length = axis.length(&s.bounds);
         length >= thick && s.area <= thick * length
@@ -137,40 +145,66 @@ impl Axis {
     }
 }
 
-/// Ink of at most `thick` pixels, measured downwards.
-fn thin_across(mask: &Mask, thick: usize) -> Mask {
-    let (width, height) = (mask.width(), mask.height());
-    let mut thin = Mask::new(width, height, vec![false; width * height]);
-    let mut depth = vec![0usize; width];
-    for y in 0..=height {
-        for (x, depth) in depth.iter_mut().enumerate() {
-            if y < height && mask.row(y)[x] {
-                *depth += 1;
-            } else if *depth > 0 {
-                if *depth <= thick {
-                    (y - *depth..y).for_each(|y| thin.row_mut(y)[x] = true);
-                }
-                *depth = 0;
-            }
-        }
-    }
-    thin
+/// All ink, and how thick it is at each pixel.
+struct Thickness {
+    runs: Vec<Run>,
+    /// Measured downwards: of each pixel of each run, in their order.
+    down: Vec<u32>,
 }
 
-/// Ink of at most `thick` pixels, measured to the right.
-fn thin_down(mask: &Mask, thick: usize) -> Mask {
-    let (width, height) = (mask.width(), mask.height());
-    let mut thin = Mask::new(width, height, vec![false; width * height]);
-    for y in 0..height {
-        let mut x = 0;
-        for run in mask.row(y).chunk_by(|a, b| a == b) {
-            if run[0] && run.len() <= thick {
-                thin.row_mut(y)[x..x + run.len()].fill(true);
+impl Thickness {
+    fn new(mask: &Mask) -> Self {
+        let runs = runs_of(mask);
+        let pixels = runs.iter().map(|run| run.end - run.start).sum();
+        let mut down = vec![0; pixels];
+        // Of each column: where its last ink began, in which row it ended, and where it stands in
+        // `down`.
+        let mut columns = vec![(0u32, u32::MAX - 1, 0u32); mask.width()];
+        let mut at = 0;
+        // On the way down the ink above counts, on the way up all of it is known.
+        let mut above = vec![u32::MAX; pixels];
+        for run in &runs {
+            let y = run.y as u32;
+            for (begin, end, last) in &mut columns[run.start..run.end] {
+                if *end + 1 == y {
+                    above[at] = *last;
+                } else {
+                    *begin = y;
+                }
+                (*end, *last) = (y, at as u32);
+                down[at] = y + 1 - *begin;
+                at += 1;
             }
-            x += run.len();
         }
+        for i in (0..pixels).rev() {
+            if above[i] != u32::MAX {
+                down[above[i] as usize] = down[i];
+            }
+        }
+        Self { runs, down }
     }
-    thin
+
+    /// Ink of at most `thick` pixels across a line that runs along `axis`.
+    fn thin(&self, axis: Axis, thick: usize) -> Vec<Run> {
+        let length = |run: &Run| run.end - run.start;
+        if axis == Axis::Down {
+            return self.runs.iter().filter(|run| length(run) <= thick).copied().collect();
+        }
+        let mut thin = Vec::new();
+        let mut rest = &self.down[..];
+        for run in &self.runs {
+            let (depths, after) = rest.split_at(length(run));
+            rest = after;
+            let mut start = run.start;
+            for part in depths.chunk_by(|a, b| (*a <= thick as u32) == (*b <= thick as u32)) {
+                if part[0] <= thick as u32 {
+                    thin.push(Run { y: run.y, start, end: start + part.len() });
+                }
+                start += part.len();
+            }
+        }
+        thin
+    }
 }
 
 /// Pieces of one line.
@@ -242,6 +276,7 @@ fn choose(mut lines: Vec<Line>, axis: Axis, width: usize, height: usize) -> Vec<
 
 #[cfg(test)]
 mod tests {
+    use super::super::connected_components;
     use super::*;
 
     fn mask(width: usize, height: usize, ink: impl Fn(usize, usize) -> bool) -> Mask {
