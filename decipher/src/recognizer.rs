@@ -214,7 +214,8 @@ impl Recognizer {
     ) -> Option<Vec<(Glyph, [f32; 10])>> {
         let mut most = best(whole).1.max(LEAST_SENSE);
         let mut parts = None;
-        for cutting in vision::cuttings(&layout.stages.ink, glyph) {
+        let ink = &layout.stages.ink;
+        for cutting in (0..vision::WAYS).filter_map(|way| vision::cutting(ink, glyph, way)) {
             let probabilities = self.probabilities(cutting.parts.iter().map(|part| &part.glyph));
             if let Some((sense, way)) = best_way(&cutting, &probabilities)
                 && sense > most

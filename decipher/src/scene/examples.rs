@@ -114,37 +114,21 @@ pub enum Part {
 
 /// Alone, a slash is a one as much.
 const LOOK_ALIKE: &str = "slash";
-/// Rows that stay together where the list does not tell what belongs together: neighbours in it are
-/// often by one hand.
+/// Rows that stay together: neighbours in a list are often by one hand, or one character.
 const BLOCK: usize = 20;
 
 impl Part {
-    /// File and label of the rows of a `labels.csv` that belong to it. Groups stay whole: an
-    /// alphabet (what stands before a `/` in the label), or 20 neighbouring rows. Slashes are left
-    /// out.
+    /// File and label of the rows of a `labels.csv` that belong to it, 20 neighbouring rows to one
+    /// part. Slashes are left out.
     pub fn rows<'l>(self, list: &'l str) -> Vec<(&'l str, &'l str)> {
         let rows = list.lines().skip(1).filter_map(|row| row.split_once(','));
-        let mut alphabets: Vec<&'l str> = Vec::new();
-        let mut group = |row: usize, label: &'l str| -> usize {
-            let Some((alphabet, _)) = label.split_once('/') else { return row / BLOCK };
-            let known = alphabets.iter().position(|known| *known == alphabet);
-            known.unwrap_or_else(|| {
-                alphabets.push(alphabet);
-                alphabets.len() - 1
-            })
+        let has = |row: usize| match self {
+            Part::All => true,
+            Part::Learned => (row / BLOCK).is_multiple_of(2),
+            Part::HeldBack => !(row / BLOCK).is_multiple_of(2),
         };
-        rows.enumerate()
-            .filter(|&(row, (_, label))| {
-                let even = group(row, label).is_multiple_of(2);
-                label != LOOK_ALIKE
-                    && match self {
-                        Part::All => true,
-                        Part::Learned => even,
-                        Part::HeldBack => !even,
-                    }
-            })
-            .map(|(_, row)| row)
-            .collect()
+        let rows = rows.enumerate().filter(|&(row, (_, label))| has(row) && label != LOOK_ALIKE);
+        rows.map(|(_, row)| row).collect()
     }
 }
 
@@ -175,19 +159,12 @@ mod tests {
 
     #[test]
     fn what_is_learned_from_is_not_scored_and_groups_stay_whole() {
-        let digits: String = (0..100).map(|i| format!("{i}.png,{}\n", i % 10)).collect();
-        let letters = "a.png,Greek/1\nb.png,Greek/2\nc.png,Latin/1\nd.png,Greek/1\ne.png,slash\n";
-        for rows in [&digits[..], letters] {
-            let list = format!("file,label\n{rows}");
-            let [all, learned, held_back] =
-                [Part::All, Part::Learned, Part::HeldBack].map(|part| part.rows(&list));
-            assert_eq!(all.len(), learned.len() + held_back.len());
-            assert!(learned.iter().all(|row| all.contains(row) && !held_back.contains(row)));
-            assert!(!held_back.is_empty() && all.iter().all(|(_, label)| *label != "slash"));
-        }
-        let list = format!("file,label\n{digits}");
-        assert_eq!(Part::HeldBack.rows(&list)[..21].last(), Some(&("60.png", "0")));
-        let list = format!("file,label\n{letters}");
-        assert_eq!(Part::HeldBack.rows(&list), [("c.png", "Latin/1")]);
+        let rows: String = (0..100).map(|i| format!("{i}.png,{}\n", i % 10)).collect();
+        let list = format!("file,label\n{rows}s.png,slash\n");
+        let [all, learned, held_back] =
+            [Part::All, Part::Learned, Part::HeldBack].map(|part| part.rows(&list));
+        assert_eq!((all.len(), learned.len(), held_back.len()), (100, 60, 40));
+        assert!(learned.iter().all(|row| all.contains(row) && !held_back.contains(row)));
+        assert_eq!((held_back[0], held_back[20]), (("20.png", "0"), ("60.png", "0")));
     }
 }

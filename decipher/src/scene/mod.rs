@@ -78,6 +78,7 @@ enum Written<'a> {
     Image(&'a [u8]),
     Pair([&'a [u8]; 2]),
     Half(&'a [u8]),
+    Mirrored(&'a [u8]),
     Nothing,
 }
 
@@ -125,18 +126,24 @@ impl Scenes<'_> {
         let any_digit =
             |rng: &mut Rng| self.digits.image(rng.below(self.digits.len() as u32) as usize);
         match rng.below(100) {
-            0..28 => lines(written(pick(shapes::OTHERS, rng), rng), rng),
-            28..40 => lines(pen::invented(rng), rng),
-            40..50 => lines(pen::scribble(rng), rng),
-            50..72 => match self.pictures.any(NONE, rng) {
+            0..26 => lines(written(pick(shapes::OTHERS, rng), rng), rng),
+            26..37 => lines(pen::invented(rng), rng),
+            37..45 => lines(pen::scribble(rng), rng),
+            45..65 => match self.pictures.any(NONE, rng) {
                 Some(image) => Written::Image(image),
                 None => lines(written(pick(shapes::OTHERS, rng), rng), rng),
             },
-            72..80 => match self.things.any(NONE, rng) {
+            65..71 => match self.things.any(NONE, rng) {
                 Some(image) => Written::Image(image),
                 None => lines(pen::scribble(rng), rng),
             },
-            80..87 => Written::Pair([self.digits.image(index), any_digit(rng)]),
+            71..83 => {
+                // A mirrored 0, 1 or 8 is one still, a 2 becomes a 5 and a 5 a 2.
+                let odd = |i: &usize| matches!(self.digits.label(*i), 3 | 4 | 6 | 7 | 9);
+                let odd = (index..self.digits.len()).chain(0..index).find(odd);
+                odd.map_or(Written::Nothing, |i| Written::Mirrored(self.digits.image(i)))
+            }
+            83..87 => Written::Pair([self.digits.image(index), any_digit(rng)]),
             87..91 => {
                 // Half a 1 or 7 is a stroke, and as such a 1.
                 let wide = |i: &usize| matches!(self.digits.label(*i), 0 | 2 | 3 | 5 | 6 | 8);
@@ -257,6 +264,14 @@ fn write(ink: &mut Ink, what: &Written, place: &Place, rng: &mut Rng) {
                 half.down = half.down.map(|d| 0.9 * d);
                 ink.stamp(image, &half, edge, &waves);
             }
+        }
+        Written::Mirrored(image) => {
+            // In a mirror, or a quarter turned and perhaps mirrored.
+            let mut mirrored = *place;
+            mirrored.right = place.right.map(|r| -r);
+            let turned = Place { right: place.down, down: place.right, ..*place };
+            let turned_back = Place { right: place.down, down: mirrored.right, ..*place };
+            ink.stamp(image, &[mirrored, mirrored, turned, turned_back][rng.below(4) as usize], edge, &waves);
         }
         Written::Half(image) => {
             let mut part = image.to_vec();

@@ -43,12 +43,13 @@ pub(super) fn example(
     if let (Some(NONE), true) = (shown(glyph), rng.uniform() < 0.35) {
         return Some((glyph.pixels, NONE));
     }
-    let cuttings = vision::cuttings(&layout.stages.ink, glyph);
-    let mut parts = cuttings.iter().flat_map(|cutting| &cutting.parts);
+    let way = rng.below(vision::WAYS as u32) as usize;
+    let cutting = vision::cutting(&layout.stages.ink, glyph, way)?;
     // As many digits as what is none, though there are more wrong cuts than right ones.
     let digit = rng.below(2) == 0;
-    let parts: Vec<_> = parts
-        .by_ref()
+    let parts: Vec<_> = cutting
+        .parts
+        .iter()
         .filter_map(|part| Some((part.glyph.pixels, shown(&part.glyph)?)))
         .filter(|(_, class)| (*class != NONE) == digit)
         .collect();

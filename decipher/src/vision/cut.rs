@@ -5,7 +5,7 @@
 use super::{Component, Glyph, Run, clean, normalize};
 use crate::image::{GrayImage, Rect};
 
-/// Parts of a glyph between cuts of one slant.
+/// The parts of a glyph between its cuts.
 #[derive(Clone, Debug)]
 pub struct Cutting {
     /// Number of places: its edges are the first and the last, cuts are between.
@@ -25,53 +25,58 @@ pub struct Part {
     pub glyph: Glyph,
 }
 
-/// Most cuts of one slant.
+/// Most cuts of one kind.
 const MOST_CUTS: usize = 7;
-/// Columns to the right for each row up, which a cut leans.
+/// Columns to the right for each row up, which a straight cut leans.
 const SLANTS: [f32; 3] = [0.0, 0.3, -0.2];
+/// Places a glyph's height apart that seams start from.
+const STARTS: usize = 8;
+/// What a step aside costs a seam; a pixel of ink costs 1.
+const ASIDE: f32 = 0.3;
 
-/// Ways to cut `glyph`, none if it is too narrow for two digits. `ink` is the whole picture's.
-pub fn cuttings(ink: &GrayImage, glyph: &Glyph) -> Vec<Cutting> {
+/// A cut: for each row of the glyph, the first column on its right.
+type Cut = Vec<usize>;
+
+/// Ways to cut: straight with one of the slants, or along seams.
+pub const WAYS: usize = SLANTS.len() + 1;
+
+/// `glyph`, cut in one of the [`WAYS`]; `None` if it is too narrow for two digits or has no place to
+/// cut. `ink` is the whole picture's.
+pub fn cutting(ink: &GrayImage, glyph: &Glyph, way: usize) -> Option<Cutting> {
     let Rect { width, height, .. } = glyph.bounds;
-    if width < 6 || height < 6 || width * 10 < height * 7 {
-        return vec![];
-    }
-    SLANTS.iter().filter_map(|&slant| cutting(ink, glyph, slant)).collect()
-}
-
-fn cutting(ink: &GrayImage, glyph: &Glyph, slant: f32) -> Option<Cutting> {
-    let bounds = glyph.bounds;
-    // Columns that lean: how far the ink of a row is moved so that they stand upright.
-    let most = (slant.abs() * bounds.height as f32) as usize;
-    let column = |x: usize, y: usize| {
-        let shift = (slant.abs() * (y - bounds.y) as f32) as usize;
-        x - bounds.x + if slant >= 0.0 { shift } else { most - shift }
-    };
-    let mut profile = vec![0usize; bounds.width + most + 1];
-    for run in glyph.pieces.iter().flat_map(|piece| &piece.runs) {
-        let first = column(run.start, run.y);
-        profile[first..first + run.end - run.start].iter_mut().for_each(|n| *n += 1);
-    }
-    let first = profile.iter().position(|&n| n > 0)?;
-    let last = profile.iter().rposition(|&n| n > 0)? + 1;
-    let cuts = valleys(&profile[first..last], bounds.height, 4 * clean::stroke_width(&glyph.pieces));
-    if cuts.is_empty() {
+    if width < 6 || height < 6 || width * 10 < height * 6 {
         return None;
     }
-    let places: Vec<usize> =
-        std::iter::once(first).chain(cuts.iter().map(|cut| first + cut)).chain([last]).collect();
+    let cuts = match SLANTS.get(way) {
+        Some(&slant) => straight_cuts(glyph, slant),
+        None => seams(glyph),
+    };
+    (!cuts.is_empty()).then(|| parts_between(ink, glyph, cuts))
+}
+
+fn parts_between(ink: &GrayImage, glyph: &Glyph, mut cuts: Vec<Cut>) -> Cutting {
+    let bounds = glyph.bounds;
+    let Rect { width, height, .. } = bounds;
+    cuts.insert(0, vec![0; height]);
+    cuts.push(vec![width; height]);
     let mut parts = Vec::new();
-    for from in 0..places.len() {
-        for to in from + 1..places.len() {
-            let wide = places[to] - places[from];
-            // The whole is known already, and no digit is much wider than high.
-            if (from, to) == (0, places.len() - 1) || wide * 2 > bounds.height * 3 {
+    for from in 0..cuts.len() {
+        for to in from + 1..cuts.len() {
+            // The whole is known already.
+            if (from, to) == (0, cuts.len() - 1) {
                 continue;
             }
-            let piece =
-                between(&glyph.pieces, |x, y| (places[from]..places[to]).contains(&column(x, y)));
-            // A piece much lower than the whole is a hook or a bar.
-            if let Some(piece) = piece.filter(|p| p.bounds.height * 8 >= bounds.height * 5) {
+            let piece = between(&glyph.pieces, |x, y| {
+                let (x, y) = (x - bounds.x, y - bounds.y);
+                (cuts[from][y]..cuts[to][y]).contains(&x)
+            });
+            // A piece much lower than the whole is a hook or a bar, and no digit is much wider
+            // than high.
+            let digit = |p: &Component| {
+                let Rect { width: w, height: h, .. } = p.bounds;
+                h * 8 >= height * 5 && w * 2 <= height * 3
+            };
+            if let Some(piece) = piece.filter(digit) {
                 let pixels = normalize::normalize(ink, &[&piece]);
                 let (bounds, gap_before) = (piece.bounds, from == 0 && glyph.gap_before);
                 let pieces = vec![piece];
@@ -79,7 +84,28 @@ fn cutting(ink: &GrayImage, glyph: &Glyph, slant: f32) -> Option<Cutting> {
             }
         }
     }
-    Some(Cutting { places: places.len(), parts })
+    Cutting { places: cuts.len(), parts }
+}
+
+/// Straight cuts of one slant, from the left, where there is little ink along them.
+fn straight_cuts(glyph: &Glyph, slant: f32) -> Vec<Cut> {
+    let Rect { x: left, y: top, width, height } = glyph.bounds;
+    // How far the ink of a row is moved so that columns that lean stand upright.
+    let most = (slant.abs() * height as f32) as usize;
+    let shift = |y: usize| {
+        let shift = (slant.abs() * y as f32) as usize;
+        if slant >= 0.0 { shift } else { most - shift }
+    };
+    let mut profile = vec![0usize; width + most + 1];
+    for run in glyph.pieces.iter().flat_map(|piece| &piece.runs) {
+        let first = run.start - left + shift(run.y - top);
+        profile[first..first + run.end - run.start].iter_mut().for_each(|n| *n += 1);
+    }
+    let Some(first) = profile.iter().position(|&n| n > 0) else { return vec![] };
+    let last = profile.iter().rposition(|&n| n > 0).map_or(first, |x| x + 1);
+    let most_ink = 4 * clean::stroke_width(&glyph.pieces);
+    let cut = |x: usize| (0..height).map(|y| (first + x).saturating_sub(shift(y))).collect();
+    valleys(&profile[first..last], height, most_ink).into_iter().map(cut).collect()
 }
 
 /// Columns with little ink, compared with those around them, and at most `most`: digits touch at
@@ -114,6 +140,78 @@ fn valleys(profile: &[usize], height: usize, most: usize) -> Vec<usize> {
     }
     cuts.sort_unstable();
     cuts
+}
+
+/// Cuts that bend around ink, from the left: a straight one through the place where digits touch
+/// may also go through what hangs over it, a seam (Avidan and Shamir 2007) does not.
+fn seams(glyph: &Glyph) -> Vec<Cut> {
+    let Rect { x: left, y: top, width, height } = glyph.bounds;
+    let mut inked = vec![false; width * height];
+    for run in glyph.pieces.iter().flat_map(|piece| &piece.runs) {
+        inked[(run.y - top) * width..][run.start - left..run.end - left].fill(true);
+    }
+    let all = inked.iter().filter(|ink| **ink).count();
+    let most = 4 * clean::stroke_width(&glyph.pieces);
+    let step = (height / STARTS).max(2);
+    let mut found: Vec<(usize, Cut)> = Vec::new();
+    for start in (step..width.saturating_sub(1)).step_by(step) {
+        let seam = seam(&inked, width, start, step);
+        let rows = || inked.chunks_exact(width).zip(&seam);
+        let crossed = rows().filter(|(row, x)| row[**x]).count();
+        let ink = |row: &[bool]| row.iter().filter(|ink| **ink).count();
+        let before: usize = rows().map(|(row, x)| ink(&row[..*x])).sum();
+        // One that goes along an edge cuts hardly anything off.
+        if crossed <= most && before * 8 >= all && before * 8 <= 7 * all {
+            found.push((crossed, seam));
+        }
+    }
+    found.sort_by_key(|(crossed, _)| *crossed);
+    let mut seams: Vec<Cut> = Vec::new();
+    for (_, seam) in found {
+        let apart = |other: &Cut| {
+            let off: usize = seam.iter().zip(other).map(|(a, b)| a.abs_diff(*b)).sum();
+            off * 2 >= step * height
+        };
+        if seams.len() < MOST_CUTS && seams.iter().all(apart) {
+            seams.push(seam);
+        }
+    }
+    seams.sort_by_key(|seam| seam.iter().sum::<usize>());
+    seams
+}
+
+/// The cheapest way down that begins within `step` of column `start`, by dynamic programming.
+fn seam(inked: &[bool], width: usize, start: usize, step: usize) -> Cut {
+    let reach = 2 * step;
+    let (low, high) = (start.saturating_sub(reach), (start + reach + 1).min(width));
+    let mut cost: Vec<f32> = (low..high)
+        .map(|x| if x.abs_diff(start) * 2 <= step { f32::from(u8::from(inked[x])) } else { f32::INFINITY })
+        .collect();
+    let height = inked.len() / width;
+    // For each place, where the way came from: -1, 0 or 1 columns aside.
+    let mut came: Vec<i8> = vec![0; cost.len() * height];
+    let mut next = cost.clone();
+    for y in 1..height {
+        for i in 0..cost.len() {
+            let (mut least, mut from) = (cost[i], 0);
+            if i > 0 && cost[i - 1] + ASIDE < least {
+                (least, from) = (cost[i - 1] + ASIDE, -1);
+            }
+            if i + 1 < cost.len() && cost[i + 1] + ASIDE < least {
+                (least, from) = (cost[i + 1] + ASIDE, 1);
+            }
+            next[i] = least + f32::from(u8::from(inked[y * width + low + i]));
+            came[y * cost.len() + i] = from;
+        }
+        std::mem::swap(&mut cost, &mut next);
+    }
+    let mut i = (0..cost.len()).min_by(|&a, &b| cost[a].total_cmp(&cost[b])).unwrap_or(0);
+    let mut seam = vec![0; height];
+    for y in (0..height).rev() {
+        seam[y] = low + i;
+        i = (i as isize + isize::from(came[y * cost.len() + i])) as usize;
+    }
+    seam
 }
 
 /// The pixels of `pieces` that are `inside`, as one piece; `None` if there are none.

@@ -31,7 +31,7 @@ mod stages;
 mod threshold;
 
 pub use components::{Component, Run, connected_components};
-pub(crate) use cut::{Cutting, cuttings};
+pub(crate) use cut::{Cutting, WAYS, cutting};
 pub(crate) use decode::encode_png_rgb;
 pub use decode::{DecodeError, Limits, decode, encode_png};
 pub use mask::Mask;

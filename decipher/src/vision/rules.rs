@@ -2,6 +2,7 @@
 
 mod through;
 
+use super::clean::CROP;
 use super::components::{components_of_runs, runs_of};
 use super::{Component, Mask, Run};
 use crate::image::Rect;
@@ -14,8 +15,11 @@ use crate::image::Rect;
 pub fn erase_rules(mask: &mut Mask) -> Vec<Rect> {
     let short = mask.width().min(mask.height());
     let mut erased = Vec::new();
-    for axis in [Axis::Across, Axis::Down] {
-        through::erase(mask, axis, &mut erased);
+    // What crosses a crop of one digit is a stroke of it as likely.
+    if mask.width().max(mask.height()) > CROP {
+        for axis in [Axis::Across, Axis::Down] {
+            through::erase(mask, axis, &mut erased);
+        }
     }
     // The thinnest first: seen with a coarse eye, a thin line goes into the strokes it touches.
     let mut ink = Thickness::new(mask);
