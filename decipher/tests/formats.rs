@@ -1,0 +1,82 @@
+//! Pictures as programs and cameras write them: every kind becomes the same grey values.
+
+use decipher::image::GrayImage;
+use decipher::vision::{Limits, decode};
+use image::codecs::gif::GifEncoder;
+use image::codecs::jpeg::JpegEncoder;
+use image::{Delay, Frame, ImageBuffer, ImageFormat, Luma, RgbaImage};
+
+fn decoded(bytes: &[u8]) -> GrayImage {
+    decode(bytes, &Limits::default()).unwrap()
+}
+
+/// 16 x 8 pixels: dark (25) on the left, light (230) on the right.
+fn assert_dark_left(name: &str, picture: &GrayImage, off: u8) {
+    assert_eq!((picture.width(), picture.height()), (16, 8), "{name}");
+    for (i, &value) in picture.pixels().iter().enumerate() {
+        let right = if i % 16 < 8 { 25u8 } else { 230 };
+        assert!(value.abs_diff(right) <= off, "{name}: {value} at {i}");
+    }
+}
+
+#[test]
+fn inks_of_a_printer() {
+    assert_dark_left("cmyk", &decoded(include_bytes!("pictures/cmyk.jpg")), 4);
+}
+
+#[test]
+fn a_palette_with_a_transparent_colour() {
+    let picture = decoded(include_bytes!("pictures/palette.png"));
+    let at = |x: usize, y: usize| picture.row(y)[x];
+    assert_eq!([at(0, 0), at(15, 0), at(15, 7)], [25, 230, 255]);
+}
+
+#[test]
+fn one_bit_a_pixel() {
+    let picture = decoded(include_bytes!("pictures/one-bit.png"));
+    assert_eq!([picture.row(0)[0], picture.row(7)[15]], [0, 255]);
+}
+
+#[test]
+fn sixteen_bits_a_pixel() {
+    let values: Vec<u16> = (0..128).map(|i| if i % 16 < 8 { 25 * 257 } else { 230 * 257 }).collect();
+    let picture = ImageBuffer::<Luma<u16>, _>::from_raw(16, 8, values).unwrap();
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, ImageFormat::Png).unwrap();
+    assert_dark_left("16 bit", &decoded(bytes.get_ref()), 0);
+}
+
+#[test]
+fn of_an_animation_the_first_frame() {
+    let frame = |left: u8, right: u8| {
+        let grey = |x: u32| if x < 8 { left } else { right };
+        let pixels = RgbaImage::from_fn(16, 8, |x, _| image::Rgba([grey(x), grey(x), grey(x), 255]));
+        Frame::from_parts(pixels, 0, 0, Delay::from_numer_denom_ms(100, 1))
+    };
+    let mut bytes = Vec::new();
+    GifEncoder::new(&mut bytes).encode_frames([frame(25, 230), frame(230, 25)]).unwrap();
+    assert_dark_left("animation", &decoded(&bytes), 3);
+}
+
+#[test]
+fn a_camera_held_any_way() {
+    // Where the dark corner of the stored picture is seen: top or bottom, left or right.
+    let corners = [(0, 0), (0, 1), (1, 1), (1, 0), (0, 0), (0, 1), (1, 1), (1, 0)];
+    let stored: Vec<u8> =
+        (0..32 * 16).map(|i| if i % 32 < 16 && i / 32 < 8 { 20 } else { 240 }).collect();
+    for (orientation, (bottom, right)) in (1u8..).zip(corners) {
+        let mut bytes = Vec::new();
+        let encoder = JpegEncoder::new_with_quality(&mut bytes, 95);
+        image::ImageEncoder::write_image(encoder, &stored, 32, 16, image::ExtendedColorType::L8)
+            .unwrap();
+        let mut exif = b"\xff\xe1\x00\x22Exif\0\0II*\0\x08\0\0\0\x01\0".to_vec();
+        exif.extend([0x12, 1, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0, 0, 0, 0, 0]);
+        bytes.splice(2..2, exif);
+        let picture = decoded(&bytes);
+        let (width, height) = if orientation < 5 { (32, 16) } else { (16, 32) };
+        assert_eq!((picture.width(), picture.height()), (width, height), "{orientation}");
+        let (x, y) = (width / 4 + right * width / 2, height / 4 + bottom * height / 2);
+        assert!(picture.row(y)[x] < 60, "{orientation}");
+        assert!(picture.row(height - 1 - y)[width - 1 - x] > 200, "{orientation}");
+    }
+}
