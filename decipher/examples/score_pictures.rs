@@ -106,8 +106,16 @@ struct Score {
     claimed_right: usize,
     nothing: usize,
     nothing_claimed: usize,
-    /// Confidence and whether it was right, for each picture of one digit or none.
-    answers: Vec<(f32, bool)>,
+    /// For each picture of one digit or none.
+    answers: Vec<Scored>,
+}
+
+/// The answer to a picture of one digit or none.
+#[derive(Clone, Copy)]
+struct Scored {
+    confidence: f32,
+    right: bool,
+    digit: bool,
 }
 
 impl Score {
@@ -116,7 +124,8 @@ impl Score {
         let Some(truth) = &item.truth else {
             self.nothing += 1;
             self.nothing_claimed += usize::from(claims.count() > 0);
-            self.answers.push((answer.confidence, false));
+            let confidence = answer.confidence;
+            self.answers.push(Scored { confidence, right: false, digit: false });
             return;
         };
         self.pictures += 1;
@@ -131,7 +140,8 @@ impl Score {
             self.claimed_right += usize::from(truth.contains(&claim.0.to_string()));
         }
         if truth.len() == 1 {
-            self.answers.push((answer.confidence, answer.guess == *truth));
+            let (confidence, right) = (answer.confidence, answer.guess == *truth);
+            self.answers.push(Scored { confidence, right, digit: true });
         }
     }
 
@@ -139,15 +149,54 @@ impl Score {
     /// are wrong, answers to what is no digit among them.
     fn coverage(&self) -> f64 {
         let mut answers = self.answers.clone();
-        answers.sort_by(|a, b| b.0.total_cmp(&a.0));
+        answers.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
         let (mut right, mut best) = (0, 0);
         for (n, answer) in answers.iter().enumerate() {
-            right += usize::from(answer.1);
+            right += usize::from(answer.right);
             if (n + 1 - right) * 100 <= n + 1 {
                 best = right;
             }
         }
         best as f64 / (self.answers.len() - self.nothing).max(1) as f64
+    }
+
+    /// How often answers of a confidence are right, what is no digit counted as wrong.
+    fn print_calibration(&self) {
+        println!("confidence   answers  mean %  right %");
+        for bin in [0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.01].windows(2) {
+            let answers = self.answers.iter().filter(|a| (bin[0]..bin[1]).contains(&a.confidence));
+            let answers: Vec<&Scored> = answers.collect();
+            let n = answers.len().max(1) as f64;
+            let mean = answers.iter().map(|a| f64::from(a.confidence)).sum::<f64>() / n;
+            let right = answers.iter().filter(|a| a.right).count() as f64 / n;
+            println!(
+                "{:.2} - {:.2}{:>10}{:>8.1}{:>9.1}",
+                bin[0],
+                bin[1].min(1.0),
+                answers.len(),
+                100.0 * mean,
+                100.0 * right
+            );
+        }
+    }
+
+    /// What a least confidence makes of digits and of what is none.
+    fn print_thresholds(&self) {
+        println!("reported from  digits right %  wrong %  refused %  no digits reported %");
+        let digits = (self.answers.len() - self.nothing).max(1) as f64;
+        for least in [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9] {
+            let count = |what: fn(&Scored) -> bool| {
+                self.answers.iter().filter(|a| a.confidence >= least && what(a)).count() as f64
+            };
+            let (right, wrong) = (count(|a| a.right), count(|a| a.digit && !a.right));
+            println!(
+                "{least:<13.1}{:>16.2}{:>9.2}{:>11.2}{:>22.2}",
+                100.0 * right / digits,
+                100.0 * wrong / digits,
+                100.0 * (digits - right - wrong) / digits,
+                100.0 * count(|a| !a.digit) / self.nothing.max(1) as f64
+            );
+        }
     }
 
     fn row(&self, name: &str) -> String {
@@ -268,5 +317,7 @@ fn main() {
             }
         }
     }
-    println!("{}\n{}", auto.row("all auto"), single.row("all single"));
+    println!("{}\n{}\n", auto.row("all auto"), single.row("all single"));
+    auto.print_calibration();
+    auto.print_thresholds();
 }

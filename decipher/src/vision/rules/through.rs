@@ -27,7 +27,14 @@ pub fn erase(mask: &mut Mask, axis: Axis, erased: &mut Vec<Rect>) {
         };
         let most = thick + thick / 2 + 1;
         let thin = lengths.iter().filter(|&&length| length <= most).count();
-        if thick * 12 <= across && thin * 5 >= along * 2 {
+        // From edge to edge: what ends before may be a bar.
+        let inside: Vec<usize> = (0..along)
+            .filter(|&p| (0.0..across as f32).contains(&line.place(p, along, votes.factor)))
+            .collect();
+        let end = (inside.len() / 20).max(1).min(inside.len());
+        let reaches = |at: &[usize]| at.iter().any(|&p| runs[p].is_some());
+        let to_edges = reaches(&inside[..end]) && reaches(&inside[inside.len() - end..]);
+        if to_edges && thick * 12 <= across && thin * 5 >= along * 2 {
             let mut covered: Option<Rect> = None;
             for (position, run) in runs.iter().enumerate() {
                 let Some(run) = run.as_ref().filter(|run| run.len() <= most) else { continue };
@@ -48,6 +55,15 @@ pub fn erase(mask: &mut Mask, axis: Axis, erased: &mut Vec<Rect>) {
 struct Line {
     start: isize,
     rise: isize,
+}
+
+impl Line {
+    /// Where it is, in pixels across, at a place of a picture of `along` pixels, on cells of
+    /// `factor`.
+    fn place(&self, position: usize, along: usize, factor: usize) -> f32 {
+        let rise = self.rise as f32 / along.max(1) as f32;
+        (self.start as f32 + 0.5 + rise * position as f32) * factor as f32
+    }
 }
 
 /// For each cell with ink, one vote for each line through it.
@@ -169,9 +185,8 @@ fn runs_along(
     // Paper is never quite flat: the line is followed where it bends.
     let mut drift = 0.0;
     let reach = (factor + 1) as isize;
-    let rise = line.rise as f32 / along.max(1) as f32;
     let find = |position: usize| {
-        let straight = (line.start as f32 + 0.5 + rise * position as f32) * factor as f32;
+        let straight = line.place(position, along, factor);
         let middle = (straight + drift) as isize;
         let near = (0..=reach).flat_map(|d| [middle - d, middle + d]);
         let mut near = near.filter(|i| (0..across as isize).contains(i)).map(|i| i as usize);
