@@ -129,8 +129,11 @@ fn recipe(model: &Model) -> Recipe {
                 stroke: 0.2,
             }),
             // What is no digit must stay known to a network that knows it.
-            scenes: (model.network.outputs() > usize::from(NONE))
-                .then_some(SceneMix { share: 0.15, none: 0.33, touching: 0.0 }),
+            scenes: (model.network.outputs() > usize::from(NONE)).then_some(SceneMix {
+                share: 0.15,
+                none: 0.33,
+                touching: 0.0,
+            }),
         },
         data: DataPlan { train: None, validation: 1, test: None, test_every_epoch: false },
     }

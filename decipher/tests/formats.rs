@@ -39,7 +39,8 @@ fn one_bit_a_pixel() {
 
 #[test]
 fn sixteen_bits_a_pixel() {
-    let values: Vec<u16> = (0..128).map(|i| if i % 16 < 8 { 25 * 257 } else { 230 * 257 }).collect();
+    let values: Vec<u16> =
+        (0..128).map(|i| if i % 16 < 8 { 25 * 257 } else { 230 * 257 }).collect();
     let picture = ImageBuffer::<Luma<u16>, _>::from_raw(16, 8, values).unwrap();
     let mut bytes = std::io::Cursor::new(Vec::new());
     picture.write_to(&mut bytes, ImageFormat::Png).unwrap();
@@ -50,7 +51,8 @@ fn sixteen_bits_a_pixel() {
 fn of_an_animation_the_first_frame() {
     let frame = |left: u8, right: u8| {
         let grey = |x: u32| if x < 8 { left } else { right };
-        let pixels = RgbaImage::from_fn(16, 8, |x, _| image::Rgba([grey(x), grey(x), grey(x), 255]));
+        let pixels =
+            RgbaImage::from_fn(16, 8, |x, _| image::Rgba([grey(x), grey(x), grey(x), 255]));
         Frame::from_parts(pixels, 0, 0, Delay::from_numer_denom_ms(100, 1))
     };
     let mut bytes = Vec::new();

@@ -271,7 +271,12 @@ fn write(ink: &mut Ink, what: &Written, place: &Place, rng: &mut Rng) {
             mirrored.right = place.right.map(|r| -r);
             let turned = Place { right: place.down, down: place.right, ..*place };
             let turned_back = Place { right: place.down, down: mirrored.right, ..*place };
-            ink.stamp(image, &[mirrored, mirrored, turned, turned_back][rng.below(4) as usize], edge, &waves);
+            ink.stamp(
+                image,
+                &[mirrored, mirrored, turned, turned_back][rng.below(4) as usize],
+                edge,
+                &waves,
+            );
         }
         Written::Half(image) => {
             let mut part = image.to_vec();
@@ -310,4 +315,65 @@ pub fn sheet(glyphs: &[[u8; Dataset::PIXELS]], columns: usize) -> GrayImage {
         }
     }
     sheet
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn examples(mix: SceneMix, count: u64) -> Vec<([u8; Dataset::PIXELS], u8)> {
+        let (digits, none) = (crate::data::sample(), Examples::default());
+        let scenes = Scenes { digits: &digits, pictures: &none, things: &none, mix };
+        (0..count).map(|i| scenes.example(i as usize, &mut Rng::new(3, &[i]))).collect()
+    }
+
+    #[test]
+    fn the_same_key_draws_the_same_picture() {
+        let mix = SceneMix { share: 1.0, none: 0.3, touching: 0.3 };
+        let first = examples(mix, 60);
+        assert!(first == examples(mix, 60));
+        assert!(first.windows(2).all(|pair| pair[0].0 != pair[1].0));
+    }
+
+    #[test]
+    fn classes_are_mixed_as_asked() {
+        let share = |none: f32, touching: f32| {
+            let all = examples(SceneMix { share: 1.0, none, touching }, 300);
+            all.iter().filter(|(_, class)| *class == NONE).count() as f32 / all.len() as f32
+        };
+        assert_eq!(share(0.0, 0.0), 0.0);
+        assert!((share(0.4, 0.0) - 0.4).abs() < 0.1);
+        // Of touching digits, some parts are digits and some are none.
+        assert!((0.3..0.9).contains(&share(0.0, 0.99)));
+    }
+
+    #[test]
+    fn every_glyph_lies_in_its_field_and_has_ink() {
+        for (glyph, class) in examples(SceneMix { share: 1.0, none: 0.3, touching: 0.2 }, 200) {
+            let ink: u32 = glyph.iter().map(|&v| u32::from(v)).sum();
+            assert!(class <= NONE && ink > 255 * 10, "class {class}, ink {ink}");
+        }
+    }
+
+    #[test]
+    fn a_digit_is_drawn_as_one() {
+        // What the reader learns from has to be what the recogniser of the day reads, mostly.
+        let all = examples(SceneMix { share: 1.0, none: 0.0, touching: 0.0 }, 400);
+        let pixels: Vec<u8> = all.iter().flat_map(|(glyph, _)| *glyph).collect();
+        let read = crate::model::Model::bundled().probabilities(&pixels);
+        let right =
+            |((_, class), p): &(&([u8; 784], u8), &[f32; 10])| crate::metrics::best(p).0 == *class;
+        let share = all.iter().zip(&read).filter(right).count() as f32 / all.len() as f32;
+        assert!(share > 0.85, "{share}");
+    }
+
+    #[test]
+    fn a_number_says_what_stands_there() {
+        let digits = crate::data::sample();
+        for touching in [false, true] {
+            let number = number(&digits, 4, touching, &mut Rng::new(1, &[u64::from(touching)]));
+            assert_eq!(number.text.len(), 4);
+            assert!(number.picture.width() > 2 * number.picture.height());
+        }
+    }
 }

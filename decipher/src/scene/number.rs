@@ -20,12 +20,7 @@ pub struct Number {
 
 /// Photographs a number. Its digits are taken from `digits`, written by one hand
 /// with a pen of one width; with `touching`, each reaches the one before.
-pub fn number(
-    digits: &Dataset,
-    length: usize,
-    touching: bool,
-    rng: &mut Rng,
-) -> Number {
+pub fn number(digits: &Dataset, length: usize, touching: bool, rng: &mut Rng) -> Number {
     let size = 28.0 + 36.0 * rng.uniform();
     let chosen: Vec<usize> = (0..length).map(|_| rng.below(digits.len() as u32) as usize).collect();
     let row = Row::new(digits, &chosen, size, touching.then_some(1.0), rng);

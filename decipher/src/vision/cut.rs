@@ -185,7 +185,13 @@ fn seam(inked: &[bool], width: usize, start: usize, step: usize) -> Cut {
     let reach = 2 * step;
     let (low, high) = (start.saturating_sub(reach), (start + reach + 1).min(width));
     let mut cost: Vec<f32> = (low..high)
-        .map(|x| if x.abs_diff(start) * 2 <= step { f32::from(u8::from(inked[x])) } else { f32::INFINITY })
+        .map(|x| {
+            if x.abs_diff(start) * 2 <= step {
+                f32::from(u8::from(inked[x]))
+            } else {
+                f32::INFINITY
+            }
+        })
         .collect();
     let height = inked.len() / width;
     // For each place, where the way came from: -1, 0 or 1 columns aside.
@@ -231,4 +237,71 @@ fn between(pieces: &[Component], inside: impl Fn(usize, usize) -> bool) -> Optio
         .reduce(|a, b| a.union(&b))?;
     let area = runs.iter().map(|r| r.end - r.start).sum();
     Some(Component { bounds, area, runs })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vision::{Mask, connected_components};
+
+    /// What is inked, as one glyph, and its picture.
+    fn glyph(width: usize, height: usize, inked: impl Fn(f32, f32) -> bool) -> (GrayImage, Glyph) {
+        let at = |i: usize| ((i % width) as f32, (i / width) as f32);
+        let ink: Vec<bool> = (0..width * height).map(|i| inked(at(i).0, at(i).1)).collect();
+        let picture = ink.iter().map(|&ink| if ink { 255 } else { 0 }).collect();
+        let picture = GrayImage::new(width, height, picture);
+        let pieces = connected_components(&Mask::new(width, height, ink), 0);
+        let bounds = pieces.iter().map(|p| p.bounds).reduce(|a, b| a.union(&b)).unwrap();
+        let pixels = normalize::normalize(&picture, &pieces.iter().collect::<Vec<_>>());
+        (picture, Glyph { bounds, gap_before: true, pixels, pieces })
+    }
+
+    fn ring(x: f32, y: f32, middle: f32) -> bool {
+        (((x - middle) / 14.0).hypot((y - 30.0) / 20.0) - 1.0).abs() < 0.16
+    }
+
+    #[test]
+    fn two_rings_that_touch_come_apart_in_every_way() {
+        let (ink, pair) = glyph(80, 60, |x, y| ring(x, y, 20.0) || ring(x, y, 50.0));
+        assert_eq!(pair.pieces.len(), 1);
+        for way in [0, SLANTS.len()] {
+            let cutting = cutting(&ink, &pair, way).unwrap();
+            let last = cutting.places - 1;
+            let half = |part: &&Part| (26..=34).contains(&part.glyph.bounds.width);
+            let left = cutting.parts.iter().filter(half).find(|part| part.from == 0).unwrap();
+            let right = cutting.parts.iter().filter(half).find(|part| part.to == last).unwrap();
+            assert!(left.glyph.gap_before && !right.glyph.gap_before);
+            let (a, b) = (left.glyph.bounds, right.glyph.bounds);
+            assert!(a.x == pair.bounds.x && b.right() == pair.bounds.right());
+        }
+    }
+
+    #[test]
+    fn a_seam_goes_around_what_a_straight_cut_goes_through() {
+        // Two slanted strokes, one hanging over the other, joined by a bridge.
+        let stroke = |x: f32, y: f32, at: f32| (x - at + 0.2 * y).abs() < 4.0;
+        let bridge = |x: f32, y: f32| (29.0..31.0).contains(&y) && (29.0..49.0).contains(&x);
+        let (_, pair) = glyph(100, 60, |x, y| {
+            (5.0..55.0).contains(&y) && (stroke(x, y, 35.0) || stroke(x, y, 55.0) || bridge(x, y))
+        });
+        let inked = |x: usize, y: usize| {
+            let (x, y) = (x + pair.bounds.x, y + pair.bounds.y);
+            let on = |r: &Run| r.y == y && (r.start..r.end).contains(&x);
+            pair.pieces.iter().flat_map(|p| &p.runs).any(on)
+        };
+        let crossed = |cut: &Cut| (0..cut.len()).filter(|&y| inked(cut[y], y)).count();
+        assert!(seams(&pair).iter().any(|cut| crossed(cut) <= 3));
+    }
+
+    #[test]
+    fn parts_follow_each_other_and_a_narrow_glyph_has_none() {
+        let (ink, three) = glyph(110, 60, |x, y| [20.0, 50.0, 80.0].iter().any(|&m| ring(x, y, m)));
+        for way in 0..WAYS {
+            let Some(cutting) = cutting(&ink, &three, way) else { continue };
+            assert!(cutting.parts.iter().all(|p| p.from < p.to && p.to < cutting.places));
+            assert!(!cutting.parts.iter().any(|p| (p.from, p.to) == (0, cutting.places - 1)));
+        }
+        let (ink, one) = glyph(20, 60, |x, _| (8.0..12.0).contains(&x));
+        assert!((0..WAYS).all(|way| cutting(&ink, &one, way).is_none()));
+    }
 }

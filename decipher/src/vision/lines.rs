@@ -89,3 +89,20 @@ fn median(mut values: Vec<f32>) -> Option<f32> {
     values.sort_by(f32::total_cmp);
     values.get(values.len() / 2).copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_much_smaller_than_its_line_goes() {
+        let upright = |x, height| Rect { x, y: 100 - height, width: 8, height };
+        let boxes = [upright(0, 40), upright(20, 12), upright(30, 44), upright(50, 30)];
+        let mut line = vec![0, 1, 2, 3];
+        drop_small(&mut line, &boxes);
+        assert_eq!(line, [0, 2, 3]);
+        let mut alone = vec![1];
+        drop_small(&mut alone, &boxes);
+        assert_eq!(alone, [1]);
+    }
+}

@@ -38,8 +38,8 @@ pub use mask::Mask;
 pub use stages::Stages;
 pub use threshold::{Paper, otsu_threshold};
 
-pub use clean::CROP;
 use crate::image::{GrayImage, Rect};
+pub use clean::CROP;
 
 /// One digit (or what may be one), cut out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -237,4 +237,26 @@ fn arrange(stages: &mut Stages, pieces: &[Component], groups: &[Vec<usize>]) -> 
     stages.digits = lines.iter().flat_map(|l| &l.glyphs).map(|g| g.bounds).collect();
     stages.lines = lines.iter().map(|l| l.bounds).collect();
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shadow_at_the_edge_is_no_ink() {
+        let (width, height) = (240, 90);
+        let digit = |x: usize, y: usize| {
+            x % 40 > 15 && x % 40 < 22 && (30..60).contains(&y) && (40..200).contains(&x)
+        };
+        let value = |i: usize| {
+            let (x, y) = (i % width, i / width);
+            let light = if y > 72 - x / 20 { 110 } else { 220 };
+            if digit(x, y) { light / 3 } else { light }
+        };
+        let picture = GrayImage::new(width, height, (0..width * height).map(value).collect());
+        let layout = segment(&picture);
+        let found: Vec<usize> = layout.lines.iter().map(|line| line.glyphs.len()).collect();
+        assert_eq!(found, [4], "{:?}", layout.stages.digits);
+    }
 }

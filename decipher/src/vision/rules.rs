@@ -38,13 +38,7 @@ pub fn erase_rules(mask: &mut Mask) -> Vec<Rect> {
 /// Widths of lines that are looked for, in pixels.
 const THICKNESSES: [usize; 5] = [2, 3, 5, 8, 12];
 
-fn erase_axis(
-    mask: &mut Mask,
-    ink: &Thickness,
-    axis: Axis,
-    thick: usize,
-    erased: &mut Vec<Rect>,
-) {
+fn erase_axis(mask: &mut Mask, ink: &Thickness, axis: Axis, thick: usize, erased: &mut Vec<Rect>) {
     let (width, height) = (mask.width(), mask.height());
     let mut segments = components_of_runs(&ink.thin(axis, thick), thick);
     segments.retain(|s| {

@@ -14,6 +14,9 @@ const MOST_LINES: usize = 100;
 /// Erases the lines of `axis` that cross the whole picture, but not the strokes that cross them.
 pub fn erase(mask: &mut Mask, axis: Axis, erased: &mut Vec<Rect>) {
     let (along, across) = axis.sizes(mask);
+    if along == 0 || across == 0 {
+        return;
+    }
     let mut votes = Votes::new(mask, axis);
     for _ in 0..MOST_LINES {
         let Some(line) = votes.most() else { return };
@@ -200,4 +203,59 @@ fn runs_along(
         Some(start..end)
     };
     (0..along).map(find).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mask(width: usize, height: usize, ink: impl Fn(usize, usize) -> bool) -> Mask {
+        Mask::new(width, height, (0..width * height).map(|i| ink(i % width, i / width)).collect())
+    }
+
+    /// Rows of upright strokes, half of the paper's width.
+    fn writing(x: usize, y: usize) -> bool {
+        x % 20 >= 10 && (30..70).contains(&y)
+    }
+
+    #[test]
+    fn a_line_as_thick_as_the_pen_goes_from_under_the_writing() {
+        let line = |x: usize, y: usize| (44 + x / 30..50 + x / 30).contains(&y);
+        let mut paper = mask(300, 100, |x, y| writing(x, y) || line(x, y));
+        let mut erased = Vec::new();
+        erase(&mut paper, Axis::Across, &mut erased);
+        assert_eq!(erased.len(), 1);
+        assert!(paper == mask(300, 100, writing));
+    }
+
+    #[test]
+    fn a_line_that_bends_is_followed_across_a_large_page() {
+        let wave = |x: usize| 600 + (8.0 * (x as f32 / 300.0).sin()) as usize;
+        let mut paper = mask(1500, 1200, |x, y| (wave(x)..wave(x) + 5).contains(&y));
+        erase(&mut paper, Axis::Across, &mut Vec::new());
+        let left = paper.ink().iter().filter(|ink| **ink).count();
+        assert!(left < 75, "{left} of 7500 pixels are left");
+    }
+
+    #[test]
+    fn bars_and_dark_areas_are_no_lines() {
+        let bar = |x: usize, y: usize| (30..270).contains(&x) && (48..52).contains(&y);
+        let dark = |_: usize, y: usize| y >= 60;
+        for ink in [bar as fn(usize, usize) -> bool, dark, writing] {
+            let mut paper = mask(300, 100, ink);
+            let mut erased = Vec::new();
+            erase(&mut paper, Axis::Across, &mut erased);
+            assert!(erased.is_empty() && paper == mask(300, 100, ink));
+        }
+    }
+
+    #[test]
+    fn small_and_empty_paper_has_no_lines() {
+        for (width, height) in [(0, 0), (1, 1), (1, 50), (50, 1)] {
+            let mut paper = mask(width, height, |_, _| true);
+            for axis in [Axis::Across, Axis::Down] {
+                erase(&mut paper, axis, &mut Vec::new());
+            }
+        }
+    }
 }
