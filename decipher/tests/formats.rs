@@ -1,7 +1,7 @@
 //! Pictures as programs and cameras write them: every kind becomes the same grey values.
 
 use decipher::image::GrayImage;
-use decipher::vision::{Limits, decode};
+use decipher::vision::{DecodeError, Limits, decode};
 use image::codecs::gif::GifEncoder;
 use image::codecs::jpeg::JpegEncoder;
 use image::{Delay, Frame, ImageBuffer, ImageFormat, Luma, RgbaImage};
@@ -48,16 +48,50 @@ fn sixteen_bits_a_pixel() {
 }
 
 #[test]
-fn of_an_animation_the_first_frame() {
+fn a_still_gif_is_read_and_an_animation_is_not() {
     let frame = |left: u8, right: u8| {
         let grey = |x: u32| if x < 8 { left } else { right };
         let pixels =
             RgbaImage::from_fn(16, 8, |x, _| image::Rgba([grey(x), grey(x), grey(x), 255]));
         Frame::from_parts(pixels, 0, 0, Delay::from_numer_denom_ms(100, 1))
     };
-    let mut bytes = Vec::new();
-    GifEncoder::new(&mut bytes).encode_frames([frame(25, 230), frame(230, 25)]).unwrap();
-    assert_dark_left("animation", &decoded(&bytes), 3);
+    let gif = |frames: Vec<Frame>| {
+        let mut bytes = Vec::new();
+        GifEncoder::new(&mut bytes).encode_frames(frames).unwrap();
+        bytes
+    };
+    assert_dark_left("still", &decoded(&gif(vec![frame(25, 230)])), 3);
+    let moving = gif(vec![frame(25, 230), frame(230, 25)]);
+    let refused = decode(&moving, &Limits::default());
+    assert!(matches!(refused, Err(DecodeError::Animated { format: "GIF" })), "{refused:?}");
+    // Cut behind its first frame it may pass for a still one; nowhere does it panic.
+    for length in 0..moving.len() {
+        let _ = decode(&moving[..length], &Limits::default());
+    }
+}
+
+#[test]
+fn an_animated_png_is_told_by_its_header() {
+    let mut bytes = include_bytes!("pictures/one-bit.png").to_vec();
+    // After the header's chunk: length, name, frames, plays, checksum (which is not reached).
+    let chunk = [0, 0, 0, 8, b'a', b'c', b'T', b'L', 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0];
+    bytes.splice(33..33, chunk);
+    let refused = decode(&bytes, &Limits::default());
+    assert!(matches!(refused, Err(DecodeError::Animated { format: "PNG" })), "{refused:?}");
+}
+
+#[test]
+fn a_bomb_is_refused_before_it_is_unpacked() {
+    let mut bytes = include_bytes!("pictures/one-bit.png").to_vec();
+    bytes[16..20].copy_from_slice(&9000u32.to_be_bytes());
+    bytes[20..24].copy_from_slice(&9000u32.to_be_bytes());
+    let sum = !bytes[12..29].iter().fold(!0u32, |sum, &byte| {
+        let bit = |s: u32, _| (s >> 1) ^ (0xedb8_8320 & (s & 1).wrapping_neg());
+        (0..8).fold(sum ^ u32::from(byte), bit)
+    });
+    bytes[29..33].copy_from_slice(&sum.to_be_bytes());
+    let refused = decode(&bytes, &Limits::default());
+    assert!(matches!(refused, Err(DecodeError::Hollow { width: 9000, .. })), "{refused:?}");
 }
 
 #[test]

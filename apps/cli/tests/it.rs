@@ -104,7 +104,7 @@ fn exit_codes_tell_usage_from_failure() {
     run(&["test", "missing.safetensors"], 1, "missing.safetensors");
     run(&["read", "missing.png"], 1, "missing.png");
 
-    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/dense.safetensors");
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/reader.safetensors");
     let whole = fs::read(model).unwrap();
     fs::write(directory.path().join("cut"), &whole[..whole.len() - 5]).unwrap();
     run(&["test", "cut"], 1, "cut");

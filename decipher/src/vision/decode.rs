@@ -4,11 +4,16 @@ use std::io::Cursor;
 
 use image::{ColorType, ImageDecoder, ImageFormat, ImageReader, metadata::Orientation};
 
-use super::jpeg;
+use super::{frames, jpeg};
 use crate::image::GrayImage;
 
 /// The formats that [`decode`] reads, for sentences.
 const FORMATS: &str = "PNG, JPEG, BMP, PNM, WebP and GIF";
+
+/// Pixels from which on it is asked whether there is anything on a picture.
+const LARGE: u64 = 16_000_000;
+/// Pixels a byte that no picture with writing on it has; deflate packs at most 1,030 bytes into one.
+const FULLEST: u64 = 500;
 
 /// What [`decode`] refuses to unpack. A file of some hundred bytes can announce a picture of
 /// billions of pixels, so all three are compared with the header before any memory is asked for.
@@ -71,6 +76,22 @@ pub enum DecodeError {
         /// Height in pixels.
         height: u32,
     },
+    /// Several frames, shown one after the other.
+    #[error("the {format} file is an animation; save one of its frames as a picture")]
+    Animated {
+        /// Name of the format, as in "GIF".
+        format: &'static str,
+    },
+    /// So few bytes for so many pixels that nothing can be written on them.
+    #[error("{bytes} bytes that unpack to {width} x {height} pixels are blank, or a trap")]
+    Hollow {
+        /// Width in pixels, as the header says.
+        width: u32,
+        /// Height in pixels, as the header says.
+        height: u32,
+        /// Bytes of the file.
+        bytes: usize,
+    },
     /// The file ends early or contradicts itself.
     #[error("the {format} file is cut off or damaged: {reason}")]
     Corrupt {
@@ -81,7 +102,7 @@ pub enum DecodeError {
     },
 }
 
-/// Unpacks a PNG, JPEG, BMP, PNM, WebP or GIF (its first frame), recognised by its first bytes.
+/// Unpacks a PNG, JPEG, BMP, PNM, WebP or GIF, recognised by its first bytes.
 ///
 /// The result stands upright (EXIF orientation is applied) and is grey by the luma of Rec. 601,
 /// 0 = black, 255 = white; transparent parts show white paper; 16 bit are rounded to 8.
@@ -100,6 +121,9 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<GrayImage, DecodeError> {
     if format == ImageFormat::Jpeg && !jpeg::is_whole(bytes) {
         return Err(DecodeError::Corrupt { format: name, reason: "its end is missing".into() });
     }
+    if frames::are_several(bytes, format) {
+        return Err(DecodeError::Animated { format: name });
+    }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(decoder_limits(limits));
     let mut decoder = reader.into_decoder().map_err(|e| match e {
@@ -115,6 +139,10 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<GrayImage, DecodeError> {
 
     let (width, height) = decoder.dimensions();
     check_size(width, height, limits)?;
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > LARGE && pixels > FULLEST * bytes.len() as u64 {
+        return Err(DecodeError::Hollow { width, height, bytes: bytes.len() });
+    }
     let memory = DecodeError::TooMuchMemory { width, height, limit: limits.max_memory };
     if decoder.total_bytes() > limits.max_memory {
         return Err(memory);

@@ -19,6 +19,7 @@ mod clean;
 mod components;
 mod cut;
 mod decode;
+mod frames;
 mod ink;
 mod join;
 mod jpeg;
