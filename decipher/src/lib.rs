@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod augment;
+pub mod calibrate;
 pub mod data;
 pub mod distort;
 pub mod draw;

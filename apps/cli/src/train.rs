@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
+use decipher::calibrate::calibrate;
 use decipher::data::load_mnist;
 use decipher::metrics::{Evaluation, interval_95};
 use decipher::recipe::{RECIPES, Recipe};
@@ -30,7 +31,8 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Folders of labelled pictures that a recipe with scenes learns from besides; of each, every
-    /// second picture (the first, third, ...) is taken, the others are left to be measured on
+    /// second block of 20 pictures is taken. How sure the network is of the others sets the
+    /// temperature that its confidence is divided by; they are left to be measured on
     #[arg(long, value_name = "DIR", num_args = 1..)]
     pictures: Vec<PathBuf>,
     /// Directory with files as MNIST's of what is no digit, such as Fashion-MNIST, for the same
@@ -89,8 +91,10 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         out.display()
     );
     let mut split = split(&recipe, arguments.data)?;
+    let mut held_back = Examples::default();
     for folder in &arguments.pictures {
         split.pictures.extend(&Examples::from_folder(folder, Part::Learned)?);
+        held_back.extend(&Examples::from_folder(folder, Part::HeldBack)?);
     }
     if let Some(directory) = &arguments.things {
         split.things = Examples::of_things(&load_mnist(directory)?.train);
@@ -106,13 +110,17 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         Options { epochs: arguments.epochs, seed: arguments.seed, threads: arguments.threads };
     let epochs = arguments.epochs.unwrap_or(recipe.training.epochs);
     let mut report = Report::new(arguments.format, epochs);
-    let trained = train(&recipe, &split, options, &mut |event, _| {
+    let mut trained = train(&recipe, &split, options, &mut |event, _| {
         if report.event(event).is_err() || INTERRUPTED.load(Ordering::Relaxed) {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
     })?;
     report.bar.finish_and_clear();
+    if !held_back.is_empty() {
+        let temperature = calibrate(&mut trained.model, &held_back);
+        eprintln!("confidence divided by a temperature of {temperature:.2}");
+    }
     trained.model.save(&out)?;
     finish(arguments.format, &trained, &split, &out)?;
     Ok(ExitCode::SUCCESS)

@@ -39,6 +39,11 @@ impl Examples {
         self.classes.is_empty()
     }
 
+    /// The pixels of all, one after the other.
+    pub fn images(&self) -> &[u8] {
+        &self.images
+    }
+
     /// The pixels of glyph `i`.
     pub fn image(&self, i: usize) -> &[u8] {
         &self.images[i * Dataset::PIXELS..][..Dataset::PIXELS]
