@@ -241,7 +241,7 @@ impl Forward<'_> {
                     p.input.copy(samples, source, p.output, output);
                     if let Some(key) = training {
                         let output = &mut output[..samples * p.output.sample()];
-                        drop_some(rate, hash(key, l as u64), output);
+                        drop_some(s, rate, hash(key, l as u64), output);
                     }
                 }
                 Layer::Activation(f) => {
@@ -339,7 +339,7 @@ impl Task for Gradient<'_> {
                 }
                 Layer::Dropout { rate } => {
                     let d_output = &mut d_output[..samples * p.output.sample()];
-                    drop_some(rate, hash(self.key, l as u64), d_output);
+                    drop_some(s, rate, hash(self.key, l as u64), d_output);
                     let d_source = d_source.expect("the first layer has weights");
                     p.output.copy(samples, d_output, p.input, d_source);
                 }
