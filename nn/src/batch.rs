@@ -8,22 +8,17 @@ use std::sync::Mutex;
 
 use rayon::prelude::*;
 
-use crate::layer::Layer;
 use crate::loss::Objective;
 use crate::network::{Network, Params, Transposed};
 use crate::optim::{Descent, Optimizer};
 use crate::pass::Workspace;
 use crate::rng::hash;
-use crate::shape::Grid;
 use crate::sparse::Inputs;
 
 /// Most shards of a batch.
 const SHARDS: usize = 8;
-/// Most samples that go through the network at a time.
-pub(crate) const PASS: usize = 32;
-/// What a core keeps close: the second cache, in bytes.
-const CACHE: usize = 1 << 20;
-
+/// Least samples of a shard, whole passes; but the last of a batch may be smaller.
+const SHARD: usize = 32;
 /// How a network is trained with mini-batches.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchTraining {
@@ -56,8 +51,7 @@ pub struct BatchTrainer {
 impl BatchTrainer {
     /// Memory for batches of up to `batch` samples.
     pub fn new(net: &Network, training: BatchTraining, batch: usize) -> Self {
-        // Whole passes, except where the batch is smaller.
-        let shard = batch.div_ceil(SHARDS).next_multiple_of(PASS);
+        let shard = batch.div_ceil(SHARDS).next_multiple_of(SHARD);
         let shards = batch.div_ceil(shard).max(1);
         Self {
             training,
@@ -67,7 +61,7 @@ impl BatchTrainer {
             workspaces: Mutex::default(),
             grads: (0..shards).map(|_| net.zeros()).collect(),
             shard,
-            pass: pass_for(net).min(batch),
+            pass: net.pass().min(batch),
             steps: 0,
         }
     }
@@ -102,7 +96,7 @@ impl BatchTrainer {
         let (shard_len, pass_len, workspaces) = (self.shard, self.pass, &self.workspaces);
         let work = |(shard, (grads, rows)): (usize, (&mut Params, &[u32]))| {
             let spare = workspaces.lock().expect("no thread fails").pop();
-            let mut workspace = spare.unwrap_or_else(|| net.workspace(pass_len));
+            let mut workspace = spare.unwrap_or_else(|| net.pass_workspace(pass_len));
             let pass = |(pass, rows): (usize, &[u32])| {
                 let key = hash(key, (shard * shard_len + pass) as u64);
                 let scale_and_key = (scale, key);
@@ -138,17 +132,4 @@ impl BatchTrainer {
         self.descent.step(net, params, &mut self.grads[..count], average, learning_rate);
         losses.iter().sum()
     }
-}
-
-/// As many samples as keep their values and derivatives in cache; more where the parameters, which
-/// every pass reads and whose gradients it changes, are larger than that. A network that normalises
-/// over the samples of a pass has passes of [`PASS`].
-fn pass_for(net: &Network) -> usize {
-    let values = size_of::<f32>() * net.buffers.iter().map(Grid::sample).sum::<usize>();
-    let parameters = size_of::<f32>() * net.params_len;
-    if net.layers().contains(&Layer::BatchNorm) {
-        return PASS;
-    }
-    let samples = (CACHE / (2 * values)).max(parameters / values);
-    samples.next_power_of_two().clamp(8, PASS)
 }

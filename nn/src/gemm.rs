@@ -4,7 +4,9 @@
 //! So a convolution is a product without a copy of its windows ("implicit im2col").
 //!
 //! Every element of the result is one chain of multiply-adds in the order of `k`, whatever the
-//! tile it falls into: no size and no instruction set with FMA changes a bit of it. Single-threaded.
+//! tile it falls into: no size and no instruction set with FMA changes a bit of it. Only a product
+//! with a single row, which would spend its time waiting for that chain, has four of them.
+//! Single-threaded.
 
 // Tiles are indexed by number throughout, as in the formula.
 #![allow(clippy::needless_range_loop)]
@@ -79,6 +81,11 @@ pub(crate) fn gemm<S: Simd>(
     if let Start::Row(row) = start {
         assert!(row.len() >= n, "a bias of {} for {n} columns", row.len());
     }
+    if a.rows.len() == 1 {
+        // SAFETY: `check`.
+        unsafe { single_row(s, a, b.as_ptr(), n, c.as_mut_ptr().add(c_rows[0] as usize), start) };
+        return;
+    }
     for (block, columns) in a.columns.chunks(BLOCK).enumerate() {
         let start = if block == 0 { start } else { Start::Add };
         let mut column = 0;
@@ -104,6 +111,73 @@ pub(crate) fn gemm<S: Simd>(
                 };
         }
     }
+}
+
+/// [`gemm`] for one row.
+///
+/// # Safety
+/// As [`gemm`] checks; `c` holds `n` floats.
+#[inline(always)]
+unsafe fn single_row<S: Simd>(
+    s: S,
+    a: Gathered,
+    b: *const f32,
+    n: usize,
+    c: *mut f32,
+    start: Start,
+) {
+    let mut column = 0;
+    while column < n {
+        // SAFETY: columns stay below `n`; the caller vouches for the rest.
+        column += LANES
+            * unsafe {
+                let (b, c) = (b.add(column), c.add(column));
+                let start = match start {
+                    Start::Row(row) => row.as_ptr().add(column),
+                    Start::Add => c.cast_const(),
+                };
+                match (n - column) / LANES {
+                    4.. => single_row_tile::<S, 4>(s, a, (b, n), c, start),
+                    2.. => single_row_tile::<S, 2>(s, a, (b, n), c, start),
+                    _ => single_row_tile::<S, 1>(s, a, (b, n), c, start),
+                }
+            };
+    }
+}
+
+/// `N` vectors of [`single_row`]. Returns `N`.
+///
+/// # Safety
+/// As [`single_row`]; `start` holds `N` vectors.
+#[inline(always)]
+unsafe fn single_row_tile<S: Simd, const N: usize>(
+    s: S,
+    a: Gathered,
+    (b, n): Right,
+    c: *mut f32,
+    start: *const f32,
+) -> usize {
+    // SAFETY: the caller vouches for the shapes; `k` stays below the number of columns.
+    unsafe {
+        let values = a.values.as_ptr().add(a.rows[0] as usize);
+        let mut sums = [[s.splat(0.0); N]; 4];
+        let mut k = 0;
+        while k < a.columns.len() {
+            for (chain, sums) in sums.iter_mut().enumerate().take(a.columns.len() - k) {
+                let x = s.splat(*values.add(*a.columns.get_unchecked(k + chain) as usize));
+                let row = b.add((k + chain) * n);
+                for j in 0..N {
+                    sums[j] = s.mul_add(x, s.load(row.add(j * LANES)), sums[j]);
+                }
+            }
+            k += 4;
+        }
+        for j in 0..N {
+            let sum = s.add(s.add(sums[0][j], sums[1][j]), s.add(sums[2][j], sums[3][j]));
+            s.store(c.add(j * LANES), s.add(s.load(start.add(j * LANES)), sum));
+        }
+    }
+    N
 }
 
 type Left<'a> = (*const f32, &'a [u32], &'a [u32]);

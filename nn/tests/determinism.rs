@@ -49,9 +49,10 @@ fn train(layers: &[&str], threads: usize) -> (Params, Params, Vec<u64>) {
         let rows: Vec<u32> = (0..SAMPLES as u32).collect();
         let batches = [&rows[..150], &rows[50..], &rows[..70], &rows[30..31]];
         let inputs = Inputs::Dense(&images);
-        let losses = batches.iter().cycle().take(8).map(|batch| {
-            trainer.step(&net, &mut params, (inputs, &labels), batch, 0.01).to_bits()
-        });
+        let losses =
+            batches.iter().cycle().take(8).map(|batch| {
+                trainer.step(&net, &mut params, (inputs, &labels), batch, 0.01).to_bits()
+            });
         let losses = losses.collect();
         let average = trainer.average().unwrap().clone();
         (params, average, losses)

@@ -1,8 +1,7 @@
 //! Batch normalisation (Ioffe and Szegedy 2015): each channel to mean 0 and variance 1, then
 //! scaled and shifted.
 //!
-//! In training, mean and variance are those of the samples of one pass, at most
-//! [`PASS`](crate::batch::PASS) of them ("ghost batches", Hoffer, Hubara and Soudry 2017): so the
+//! In training, mean and variance are those of the samples of one pass, at most 32 of them ("ghost batches", Hoffer, Hubara and Soudry 2017): so the
 //! passes of a batch stay independent of each other, and the result of the number of threads. For
 //! use, running means of both are kept among the parameters.
 
