@@ -184,7 +184,7 @@ type Left<'a> = (*const f32, &'a [u32], &'a [u32]);
 type Right = (*const f32, usize);
 type Result<'a> = (*mut f32, &'a [u32]);
 
-/// All rows, `N` vectors wide, in tiles of `M` rows, then of 4, then of 1. Returns `N`.
+/// All rows, `N` vectors wide, in tiles of `M` rows, then of 4, 2, 1. Returns `N`.
 ///
 /// # Safety
 /// As [`gemm`] checks; `start` is null or holds `N` vectors.
@@ -206,6 +206,8 @@ unsafe fn rows_of_tiles<S: Simd, const M: usize, const N: usize>(
                 tile::<S, M, N>(s, a, b, c, start)
             } else if left >= 4 {
                 tile::<S, 4, N>(s, a, b, c, start)
+            } else if left >= 2 {
+                tile::<S, 2, N>(s, a, b, c, start)
             } else {
                 tile::<S, 1, N>(s, a, b, c, start)
             };

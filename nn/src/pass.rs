@@ -262,7 +262,7 @@ impl Forward<'_> {
                         dense.forward(s, params, (matrix, self.rows), output);
                     } else {
                         let conv = p.conv2d().expect("it is a convolution");
-                        let places = places[l].as_ref().expect("it has places");
+                        let places = places[l].as_mut().expect("it has places");
                         conv.forward(s, params, places, samples, source, output);
                     }
                 }
@@ -357,7 +357,7 @@ impl Task for Gradient<'_> {
                         continue;
                     }
                     let conv = p.conv2d().expect("it is a convolution");
-                    let places = places[l].as_ref().expect("it has places");
+                    let places = places[l].as_mut().expect("it has places");
                     conv.backward_params(s, places, samples, source, d_output, d_params);
                     if let Some(d_source) = d_source {
                         let transposed = &self.transposed.0[l];

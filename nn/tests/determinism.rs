@@ -13,14 +13,14 @@ const SAMPLES: usize = 200;
 const NETWORKS: [&[&str]; 3] = [
     &["dense 37", "tanh", "dense 21", "sigmoid", "dense 10"],
     &[
-        "conv 7 5x5 stride 2 pad 2",
+        "conv 37 5x5 pad 2",
         "batch_norm",
         "relu",
-        "conv 33 3x3 pad 1",
+        "conv 33 3x3",
         "leaky_relu",
         "max_pool 2",
         "dropout 0.3",
-        "conv 70 3x3",
+        "conv 70 3x3 stride 2",
         "batch_norm",
         "global_avg_pool",
         "dense 10",

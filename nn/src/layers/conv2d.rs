@@ -3,6 +3,7 @@
 //! A dense layer is a convolution whose only window is the whole input. `W` is stored a row per
 //! input of a window, `[kernel height][kernel width][channels][padded(outputs)]`.
 
+use super::winograd::Winograd;
 use crate::gemm::{Gathered, Start, gemm, gemm_transposed};
 use crate::kernel::{LANES, Simd, lanes, lanes_mut, vectors_mut};
 use crate::shape::{Grid, Shape};
@@ -32,6 +33,8 @@ pub(crate) struct Places {
     taps: Vec<u32>,
     /// Every value of an output pixel, from its beginning.
     channels: Vec<u32>,
+    /// Where that is faster, and its memory.
+    pub winograd: Option<Winograd>,
 }
 
 impl Conv2d {
@@ -80,6 +83,7 @@ impl Conv2d {
                 .collect(),
             channels: channels(output.shape.channels).collect(),
             taps,
+            winograd: Winograd::new(self, samples),
         }
     }
 
@@ -94,11 +98,14 @@ impl Conv2d {
         &self,
         s: S,
         (weight, bias): (&[f32], &[f32]),
-        places: &Places,
+        places: &mut Places,
         samples: usize,
         input: &[f32],
         output: &mut [f32],
     ) {
+        if let Some(winograd) = &mut places.winograd {
+            return winograd.forward(s, self, (weight, bias), samples, input, output);
+        }
         let a = self.windows(places, samples, input);
         let outputs = &places.outputs[..a.rows.len()];
         gemm(s, a, weight, self.output.pitch, output, outputs, Start::Row(bias));
@@ -110,16 +117,19 @@ impl Conv2d {
     pub fn backward_params<S: Simd>(
         &self,
         s: S,
-        places: &Places,
+        places: &mut Places,
         samples: usize,
         input: &[f32],
         d_output: &[f32],
         (d_weight, d_bias): (&mut [f32], &mut [f32]),
     ) {
+        let count = samples * self.output.shape.height * self.output.shape.width;
+        add_rows(s, d_output, &places.outputs[..count], d_bias);
+        if let Some(winograd) = &mut places.winograd {
+            return winograd.backward_weights(s, self, samples, input, d_output, d_weight);
+        }
         let a = self.windows(places, samples, input);
-        let outputs = &places.outputs[..a.rows.len()];
-        gemm_transposed(s, a, d_output, outputs, self.output.pitch, d_weight);
-        add_rows(s, d_output, outputs, d_bias);
+        gemm_transposed(s, a, d_output, &places.outputs[..count], self.output.pitch, d_weight);
     }
 
     /// `d_input = d_output * weight^T`, from the transposed weights: each pixel of the window is a
@@ -129,11 +139,14 @@ impl Conv2d {
         &self,
         s: S,
         transposed: &[f32],
-        places: &Places,
+        places: &mut Places,
         samples: usize,
         d_output: &[f32],
         d_input: &mut [f32],
     ) {
+        if let Some(winograd) = &mut places.winograd {
+            return winograd.backward_input(s, self, transposed, samples, d_output, d_input);
+        }
         d_input[..samples * self.input.sample()].fill(0.0);
         let rows = samples * self.output.shape.height * self.output.shape.width;
         let (rows, windows) = (&places.outputs[..rows], &places.windows[..rows]);
