@@ -8,7 +8,7 @@ use crate::data::Dataset;
 const SIDE: usize = Dataset::SIDE;
 
 /// How far a digit may be distorted. Every amount is drawn evenly between minus and plus the
-/// given one (`elastic` and `stroke` excepted) and is keyed by (seed, epoch, digit), so that it
+/// given one (`elastic`, `stroke` and `erase` excepted) and is keyed by (seed, epoch, digit), so that it
 /// does not matter which thread draws it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -27,6 +27,9 @@ pub struct Augment {
     /// Largest change of a stroke's width: the share of a blurred edge that is gained or lost;
     /// at most 1.
     pub stroke: f32,
+    /// Largest side, in pixels, of a square of paper that covers a part (DeVries and Taylor 2017);
+    /// at most 28.
+    pub erase: f32,
 }
 
 /// Displacements are drawn on a grid of this many points a side and interpolated between.
@@ -41,6 +44,7 @@ impl Augment {
             ("shear", self.shear, 1.0),
             ("elastic", self.elastic, 8.0),
             ("stroke", self.stroke, 1.0),
+            ("erase", self.erase, SIDE as f32),
         ] {
             if !(0.0..=most).contains(&value) {
                 return Err(format!("augment.{name} = {value} is not in [0, {most}]"));
@@ -64,71 +68,112 @@ impl Augment {
         // Where each pixel of the copy comes from: a turn of the scaled and sheared offset.
         let (a, b) = (cos / wide, (shear * cos - sin) / high);
         let (c, d) = (sin / wide, (shear * sin + cos) / high);
-        let mut waves = [[[0.0; 2]; GRID]; GRID];
-        if self.elastic > 0.0 {
-            for point in waves.as_flattened_mut() {
-                *point = [self.elastic * rng.normal(), self.elastic * rng.normal()];
-            }
-        }
+        let waves = (self.elastic > 0.0).then(|| Waves::draw(self.elastic, rng));
+        let source = framed(|i| f32::from(image[i]));
         let middle = (SIDE as f32 - 1.0) / 2.0;
         let mut copy = [0.0f32; SIDE * SIDE];
-        for (i, to) in copy.iter_mut().enumerate() {
-            let (x, y) = ((i % SIDE) as f32 - middle - dx, (i / SIDE) as f32 - middle - dy);
-            let (mut from_x, mut from_y) = (a * x + b * y + middle, c * x + d * y + middle);
-            if self.elastic > 0.0 {
-                let [wave_x, wave_y] = wave(&waves, i % SIDE, i / SIDE);
-                (from_x, from_y) = (from_x + wave_x, from_y + wave_y);
+        for (y, row) in copy.chunks_exact_mut(SIDE).enumerate() {
+            let (mut from_x, mut from_y) = ([0.0f32; SIDE], [0.0f32; SIDE]);
+            for x in 0..SIDE {
+                let (x_, y_) = (x as f32 - middle - dx, y as f32 - middle - dy);
+                from_x[x] = a * x_ + b * y_ + middle;
+                from_y[x] = c * x_ + d * y_ + middle;
             }
-            *to = bilinear(image, from_x, from_y);
+            if let Some(waves) = &waves {
+                waves.add(y, &mut from_x, &mut from_y);
+            }
+            for x in 0..SIDE {
+                row[x] = bilinear(&source, from_x[x], from_y[x]);
+            }
         }
-        for (i, to) in out.iter_mut().enumerate() {
-            *to = (copy[i] + stroke * edge(&copy, i)).clamp(0.0, 255.0).round() as u8;
+        if stroke != 0.0 {
+            let framed = framed(|i| copy[i]);
+            for (i, value) in copy.iter_mut().enumerate() {
+                *value += stroke * edge(&framed, (i / SIDE + 1) * WIDTH + i % SIDE + 1);
+            }
+        }
+        for (to, value) in out.iter_mut().zip(copy) {
+            *to = (value.clamp(0.0, 255.0) + 0.5) as u8;
+        }
+        if self.erase > 0.0 {
+            let side = rng.below(self.erase as u32 + 1) as usize;
+            let mut place = || rng.below((SIDE - side + 1) as u32) as usize;
+            let (left, top) = (place(), place());
+            for row in out.chunks_exact_mut(SIDE).skip(top).take(side) {
+                row[left..][..side].fill(0);
+            }
         }
     }
 }
 
-/// The displacement at a pixel, interpolated between the grid's points.
-fn wave(waves: &[[[f32; 2]; GRID]; GRID], x: usize, y: usize) -> [f32; 2] {
-    let step = (GRID - 1) as f32 / SIDE as f32;
-    let (x, y) = (x as f32 * step, y as f32 * step);
-    let (i, j) = (x as usize, y as usize);
-    let smooth = |t: f32| t * t * (3.0 - 2.0 * t);
-    let (u, v) = (smooth(x - i as f32), smooth(y - j as f32));
-    std::array::from_fn(|k| {
-        let row = |j: usize| waves[j][i][k] * (1.0 - u) + waves[j][i + 1][k] * u;
-        row(j) * (1.0 - v) + row(j + 1) * v
-    })
+/// Smooth random displacements.
+struct Waves([[[f32; GRID]; GRID]; 2]);
+
+impl Waves {
+    fn draw(deviation: f32, rng: &mut Rng) -> Self {
+        let mut waves = [[[0.0; GRID]; GRID]; 2];
+        for point in waves.as_flattened_mut().as_flattened_mut() {
+            *point = deviation * rng.normal();
+        }
+        Self(waves)
+    }
+
+    /// Adds the displacements of the pixels of row `y`, interpolated between the grid's points.
+    fn add(&self, y: usize, from_x: &mut [f32; SIDE], from_y: &mut [f32; SIDE]) {
+        let (j, v) = between(y);
+        for (waves, from) in self.0.iter().zip([from_x, from_y]) {
+            let mut row = [0.0; GRID];
+            for (i, value) in row.iter_mut().enumerate() {
+                *value = waves[j][i] * (1.0 - v) + waves[j + 1][i] * v;
+            }
+            for (x, from) in from.iter_mut().enumerate() {
+                let (i, u) = between(x);
+                *from += row[i] * (1.0 - u) + row[i + 1] * u;
+            }
+        }
+    }
+}
+
+/// The grid's point before pixel `x`, and the weight of the one after it.
+fn between(x: usize) -> (usize, f32) {
+    let (point, rest) = (x * (GRID - 1) / SIDE, x * (GRID - 1) % SIDE);
+    let t = rest as f32 / SIDE as f32;
+    (point, t * t * (3.0 - 2.0 * t))
+}
+
+/// A side of a picture with paper around it, so that no pixel lacks a neighbour: one pixel before
+/// it, three after it.
+const WIDTH: usize = SIDE + 4;
+
+fn framed(pixel: impl Fn(usize) -> f32) -> [f32; WIDTH * WIDTH] {
+    let mut framed = [0.0; WIDTH * WIDTH];
+    for y in 0..SIDE {
+        for x in 0..SIDE {
+            framed[(y + 1) * WIDTH + x + 1] = pixel(y * SIDE + x);
+        }
+    }
+    framed
 }
 
 /// The grey value between four pixels; paper outside the picture.
-fn bilinear(image: &[u8], x: f32, y: f32) -> f32 {
-    let (left, top) = (x.floor(), y.floor());
-    let (u, v) = (x - left, y - top);
-    let (left, top) = (left as i32, top as i32);
-    let at = |x: i32, y: i32| {
-        let inside = (0..SIDE as i32).contains(&x) && (0..SIDE as i32).contains(&y);
-        if inside { f32::from(image[y as usize * SIDE + x as usize]) } else { 0.0 }
-    };
-    let row = |y: i32| at(left, y) * (1.0 - u) + at(left + 1, y) * u;
-    row(top) * (1.0 - v) + row(top + 1) * v
+#[inline]
+fn bilinear(framed: &[f32; WIDTH * WIDTH], x: f32, y: f32) -> f32 {
+    // From the frame's first pixel on; beyond the frame all is as in it.
+    let inside = |at: f32| (at + 1.0).clamp(0.0, SIDE as f32 + 1.0);
+    let (x, y) = (inside(x), inside(y));
+    let (left, top) = (x as i32, y as i32);
+    let (u, v) = (x - left as f32, y - top as f32);
+    let at = top as usize * WIDTH + left as usize;
+    let row = |at: usize| framed[at] * (1.0 - u) + framed[at + 1] * u;
+    row(at) * (1.0 - v) + row(at + WIDTH) * v
 }
 
-/// How much a pixel's four neighbours are darker or lighter than it, where it is at an edge: what
-/// added thickens a stroke, and taken away thins it.
-fn edge(image: &[f32], i: usize) -> f32 {
-    let (x, y) = (i % SIDE, i / SIDE);
-    let neighbours = [
-        (x > 0).then(|| image[i - 1]),
-        (x + 1 < SIDE).then(|| image[i + 1]),
-        (y > 0).then(|| image[i - SIDE]),
-        (y + 1 < SIDE).then(|| image[i + SIDE]),
-    ];
-    let (mut most, mut least) = (0.0f32, 255.0f32);
-    for value in neighbours {
-        let value = value.unwrap_or(0.0);
-        (most, least) = (most.max(value), least.min(value));
-    }
-    (most - least).max(0.0)
+/// How much a pixel's four neighbours differ among themselves: much at an edge. What is added
+/// there thickens a stroke, and taken away thins it.
+#[inline]
+fn edge(framed: &[f32; WIDTH * WIDTH], at: usize) -> f32 {
+    let [a, b, c, d] = [framed[at - 1], framed[at + 1], framed[at - WIDTH], framed[at + WIDTH]];
+    a.max(b).max(c.max(d)) - a.min(b).min(c.min(d))
 }
 
 #[cfg(test)]
@@ -163,8 +208,15 @@ mod tests {
 
     #[test]
     fn keyed_by_the_generator() {
-        let all =
-            Augment { shift: 2.0, rotate: 10.0, scale: 0.1, shear: 0.1, elastic: 1.0, stroke: 0.3 };
+        let all = Augment {
+            shift: 2.0,
+            rotate: 10.0,
+            scale: 0.1,
+            shear: 0.1,
+            elastic: 1.0,
+            stroke: 0.3,
+            erase: 9.0,
+        };
         assert_eq!(apply(all, 1), apply(all, 1));
         assert_ne!(apply(all, 1), apply(all, 2));
     }
@@ -182,6 +234,14 @@ mod tests {
             let (i, ..) = moments(&apply(Augment { scale: 0.2, ..Augment::default() }, seed));
             assert!((0.6..1.5).contains(&(i / ink)), "{}", i / ink);
         }
+        let mut full = vec![255; SIDE * SIDE];
+        let mut sides = std::collections::BTreeSet::new();
+        for seed in 0..200 {
+            let erase = Augment { erase: 4.0, ..Augment::default() };
+            erase.apply(&[255; SIDE * SIDE], &mut Rng::new(seed, &[]), &mut full);
+            sides.insert(full.iter().filter(|&&p| p == 0).count());
+        }
+        assert_eq!(sides, [0, 1, 4, 9, 16].into());
         let thickness =
             |seed| moments(&apply(Augment { stroke: 0.5, ..Augment::default() }, seed)).0;
         let all: Vec<f32> = (0..20).map(thickness).collect();

@@ -11,7 +11,7 @@ use crate::model::Pixels;
 use crate::scene::{NONE, SceneMix};
 
 /// The recipes that come with Decipher, by name.
-pub const RECIPES: [(&str, &str); 10] = [
+pub const RECIPES: &[(&str, &str)] = &[
     ("tutorial", include_str!("../../recipes/tutorial.toml")),
     ("tutorial-97", include_str!("../../recipes/tutorial-97.toml")),
     ("book-1", include_str!("../../recipes/book-1.toml")),
@@ -19,6 +19,7 @@ pub const RECIPES: [(&str, &str); 10] = [
     ("book-2", include_str!("../../recipes/book-2.toml")),
     ("dense", include_str!("../../recipes/dense.toml")),
     ("lenet-5", include_str!("../../recipes/lenet-5.toml")),
+    ("fast-98", include_str!("../../recipes/fast-98.toml")),
     ("fast-99", include_str!("../../recipes/fast-99.toml")),
     ("pytorch-example", include_str!("../../recipes/pytorch-example.toml")),
     ("reader", include_str!("../../recipes/reader.toml")),
@@ -315,7 +316,7 @@ mod tests {
 
     #[test]
     fn every_recipe_that_comes_along_is_valid() {
-        for (name, _) in RECIPES {
+        for &(name, _) in RECIPES {
             let recipe = Recipe::find(name).unwrap();
             assert_eq!(recipe.name, name);
             assert!(!recipe.description.is_empty());

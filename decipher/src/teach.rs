@@ -127,6 +127,7 @@ fn recipe(model: &Model) -> Recipe {
                 shear: 0.1,
                 elastic: 0.7,
                 stroke: 0.2,
+                ..Augment::default()
             }),
             // What is no digit must stay known to a network that knows it.
             scenes: (model.network.outputs() > usize::from(NONE)).then_some(SceneMix {

@@ -4,6 +4,8 @@
 //! gradient is computed on its own, pass by pass, and the gradients are added in the order of the
 //! shards, so the number of threads changes nothing.
 
+use std::sync::Mutex;
+
 use rayon::prelude::*;
 
 use crate::loss::Objective;
@@ -15,9 +17,8 @@ use crate::sparse::Inputs;
 
 /// Most shards of a batch.
 const SHARDS: usize = 8;
-/// Samples that go through the network at a time: few enough for their values to stay in cache.
-pub(crate) const PASS: usize = 32;
-
+/// Least samples of a shard, whole passes; but the last of a batch may be smaller.
+const SHARD: usize = 32;
 /// How a network is trained with mini-batches.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchTraining {
@@ -38,26 +39,29 @@ pub struct BatchTrainer {
     descent: Descent,
     average: Option<Params>,
     transposed: Transposed,
-    workspaces: Vec<Workspace>,
+    /// One for each thread that asked; the one used last is the first to be used again.
+    workspaces: Mutex<Vec<Workspace>>,
     grads: Vec<Params>,
+    /// Samples of a shard, and of a pass.
     shard: usize,
+    pass: usize,
     steps: u64,
 }
 
 impl BatchTrainer {
     /// Memory for batches of up to `batch` samples.
     pub fn new(net: &Network, training: BatchTraining, batch: usize) -> Self {
-        // Whole passes, except where the batch is smaller.
-        let shard = batch.div_ceil(SHARDS).next_multiple_of(PASS);
+        let shard = batch.div_ceil(SHARDS).next_multiple_of(SHARD);
         let shards = batch.div_ceil(shard).max(1);
         Self {
             training,
             descent: Descent::new(net, training.optimizer),
             average: (training.average > 0.0).then(|| net.zeros()),
             transposed: net.transposed(),
-            workspaces: (0..shards).map(|_| net.workspace(PASS.min(batch))).collect(),
+            workspaces: Mutex::default(),
             grads: (0..shards).map(|_| net.zeros()).collect(),
             shard,
+            pass: net.pass().min(batch),
             steps: 0,
         }
     }
@@ -88,11 +92,11 @@ impl BatchTrainer {
         net.transpose(params, &mut self.transposed);
         let (scale, objective) = (1.0 / rows.len() as f32, self.training.objective);
         let key = hash(self.training.seed, self.steps);
-        let (transposed, weights, shard_len) = (&self.transposed, &*params, self.shard);
-        let work = |(shard, ((workspace, grads), rows)): (
-            usize,
-            ((&mut Workspace, &mut Params), &[u32]),
-        )| {
+        let (transposed, weights) = (&self.transposed, &*params);
+        let (shard_len, pass_len, workspaces) = (self.shard, self.pass, &self.workspaces);
+        let work = |(shard, (grads, rows)): (usize, (&mut Params, &[u32]))| {
+            let spare = workspaces.lock().expect("no thread fails").pop();
+            let mut workspace = spare.unwrap_or_else(|| net.pass_workspace(pass_len));
             let pass = |(pass, rows): (usize, &[u32])| {
                 let key = hash(key, (shard * shard_len + pass) as u64);
                 let scale_and_key = (scale, key);
@@ -103,19 +107,21 @@ impl BatchTrainer {
                     rows,
                     objective,
                     scale_and_key,
-                    workspace,
+                    &mut workspace,
                     grads,
                 )
             };
-            rows.chunks(PASS).enumerate().map(pass).sum::<f64>()
+            let loss = rows.chunks(pass_len).enumerate().map(pass).sum::<f64>();
+            workspaces.lock().expect("no thread fails").push(workspace);
+            loss
         };
-        let (workspaces, grads) = (&mut self.workspaces[..count], &mut self.grads[..count]);
+        let grads = &mut self.grads[..count];
         let mut losses = [0.0; SHARDS];
         if count == 1 || rayon::current_num_threads() == 1 {
-            let shards = workspaces.iter_mut().zip(grads).zip(rows.chunks(shard_len));
+            let shards = grads.iter_mut().zip(rows.chunks(shard_len));
             losses.iter_mut().zip(shards.enumerate()).for_each(|(loss, shard)| *loss = work(shard));
         } else {
-            let shards = workspaces.par_iter_mut().zip(grads).zip(rows.par_chunks(shard_len));
+            let shards = grads.par_iter_mut().zip(rows.par_chunks(shard_len));
             let losses = losses.par_iter_mut().zip(shards.enumerate());
             losses.for_each(|(loss, shard)| *loss = work(shard));
         }

@@ -1,11 +1,12 @@
 //! The matrix products of convolutions and dense layers.
 //!
-//! The rows of a matrix need not be evenly spaced: they are given as a list of places. So a
-//! convolution is a product without a copy of its windows ("implicit im2col"): with channels last a
-//! window is a few pieces of memory, at the same distances in every window.
+//! Neither rows nor columns of the left-hand matrix need be evenly spaced: both are lists of places.
+//! So a convolution is a product without a copy of its windows ("implicit im2col").
 //!
 //! Every element of the result is one chain of multiply-adds in the order of `k`, whatever the
-//! tile it falls into: no size and no instruction set with FMA changes a bit of it. Single-threaded.
+//! tile it falls into: no size and no instruction set with FMA changes a bit of it. Only a product
+//! with a single row, which would spend its time waiting for that chain, has four of them.
+//! Single-threaded.
 
 // Tiles are indexed by number throughout, as in the formula.
 #![allow(clippy::needless_range_loop)]
@@ -17,14 +18,13 @@ const BLOCK: usize = 256;
 /// Rows that are summed up at a time in [`gemm_transposed`], likewise.
 const ROW_BLOCK: usize = 128;
 
-/// The left-hand matrix. Row `m` consists of the `len` floats from `rows[m] + pieces[0]` on, then
-/// the `len` floats from `rows[m] + pieces[1]` on, and so forth. Both lists ascend.
+/// The left-hand matrix: its element in row `m` and column `k` is `values[rows[m] + columns[k]]`.
+/// Both lists ascend.
 #[derive(Clone, Copy)]
 pub(crate) struct Gathered<'a> {
     pub values: &'a [f32],
     pub rows: &'a [u32],
-    pub pieces: &'a [u32],
-    pub len: usize,
+    pub columns: &'a [u32],
 }
 
 /// What a sum begins with.
@@ -37,30 +37,22 @@ pub(crate) enum Start<'a> {
 }
 
 impl Gathered<'_> {
-    fn columns(&self) -> usize {
-        self.pieces.len() * self.len
-    }
-
-    /// The end of what is read.
-    fn end(&self) -> usize {
-        let last = |list: &[u32]| list.last().map_or(0, |&at| at as usize);
-        last(self.rows) + last(self.pieces) + self.len
-    }
-
     fn check(&self, n: usize, right: &[f32], result: &[f32], result_rows: &[u32]) {
+        let Self { values, rows, columns } = *self;
         let ascend = |list: &[u32]| list.is_sorted();
-        debug_assert!(ascend(self.rows) && ascend(self.pieces) && ascend(result_rows));
-        let end = result_rows.last().map_or(0, |&at| at as usize + n);
+        debug_assert!(ascend(rows) && ascend(columns) && ascend(result_rows));
+        // How many floats are reached by a list, if each place stands for `width` of them.
+        let end = |list: &[u32], width: usize| list.last().map_or(0, |&at| at as usize + width);
         assert!(
             n.is_multiple_of(LANES)
-                && self.rows.len() == result_rows.len()
-                && self.values.len() >= self.end()
-                && right.len() >= self.columns() * n
-                && result.len() >= end,
+                && rows.len() == result_rows.len()
+                && (columns.is_empty() || values.len() >= end(rows, end(columns, 1)))
+                && right.len() >= columns.len() * n
+                && result.len() >= end(result_rows, n),
             "product of {} x {} with {n} columns: slices of {}, {} and {} are too short",
-            self.rows.len(),
-            self.columns(),
-            self.values.len(),
+            rows.len(),
+            columns.len(),
+            values.len(),
             right.len(),
             result.len()
         );
@@ -89,69 +81,139 @@ pub(crate) fn gemm<S: Simd>(
     if let Start::Row(row) = start {
         assert!(row.len() >= n, "a bias of {} for {n} columns", row.len());
     }
-    let mut k = 0;
-    let pieces_at_once = (BLOCK / a.len.max(1)).max(1);
-    for pieces in a.pieces.chunks(pieces_at_once) {
-        for first in (0..a.len).step_by(BLOCK) {
-            let len = BLOCK.min(a.len - first);
-            let start = if k == 0 { start } else { Start::Add };
-            let mut column = 0;
-            while column < n {
-                let wide = (n - column) / LANES >= 2;
-                // SAFETY: `check`; rows, columns and terms stay within the shapes.
-                unsafe {
-                    let a = (a.values.as_ptr().add(first), a.rows, pieces, len);
-                    let b = (b.as_ptr().add(k * n + column), n);
+    if a.rows.len() == 1 {
+        // SAFETY: `check`.
+        unsafe { single_row(s, a, b.as_ptr(), n, c.as_mut_ptr().add(c_rows[0] as usize), start) };
+        return;
+    }
+    for (block, columns) in a.columns.chunks(BLOCK).enumerate() {
+        let start = if block == 0 { start } else { Start::Add };
+        let mut column = 0;
+        while column < n {
+            let left = (n - column) / LANES;
+            // SAFETY: `check`; rows, columns and terms stay within the shapes.
+            column += LANES
+                * unsafe {
+                    let a = (a.values.as_ptr(), a.rows, columns);
+                    let b = (b.as_ptr().add(block * BLOCK * n + column), n);
                     let c = (c.as_mut_ptr().add(column), c_rows);
                     let start = match start {
                         Start::Row(row) => row.as_ptr().add(column),
                         Start::Add => std::ptr::null(),
                     };
-                    match (S::WIDE, wide) {
-                        (true, true) => rows_of_tiles::<S, 12, 2>(s, a, b, c, start),
-                        (true, false) => rows_of_tiles::<S, 12, 1>(s, a, b, c, start),
-                        (false, true) => rows_of_tiles::<S, 3, 2>(s, a, b, c, start),
-                        (false, false) => rows_of_tiles::<S, 6, 1>(s, a, b, c, start),
+                    match (S::WIDE, left) {
+                        (true, 4..) => rows_of_tiles::<S, 6, 4>(s, a, b, c, start),
+                        (true, 2..) => rows_of_tiles::<S, 8, 2>(s, a, b, c, start),
+                        (true, _) => rows_of_tiles::<S, 12, 1>(s, a, b, c, start),
+                        (false, 2..) => rows_of_tiles::<S, 3, 2>(s, a, b, c, start),
+                        (false, _) => rows_of_tiles::<S, 6, 1>(s, a, b, c, start),
                     }
-                }
-                column += if wide { 2 * LANES } else { LANES };
-            }
-            k += pieces.len() * len;
+                };
         }
     }
 }
 
-type Left<'a> = (*const f32, &'a [u32], &'a [u32], usize);
+/// [`gemm`] for one row.
+///
+/// # Safety
+/// As [`gemm`] checks; `c` holds `n` floats.
+#[inline(always)]
+unsafe fn single_row<S: Simd>(
+    s: S,
+    a: Gathered,
+    b: *const f32,
+    n: usize,
+    c: *mut f32,
+    start: Start,
+) {
+    let mut column = 0;
+    while column < n {
+        // SAFETY: columns stay below `n`; the caller vouches for the rest.
+        column += LANES
+            * unsafe {
+                let (b, c) = (b.add(column), c.add(column));
+                let start = match start {
+                    Start::Row(row) => row.as_ptr().add(column),
+                    Start::Add => c.cast_const(),
+                };
+                match (n - column) / LANES {
+                    4.. => single_row_tile::<S, 4>(s, a, (b, n), c, start),
+                    2.. => single_row_tile::<S, 2>(s, a, (b, n), c, start),
+                    _ => single_row_tile::<S, 1>(s, a, (b, n), c, start),
+                }
+            };
+    }
+}
+
+/// `N` vectors of [`single_row`]. Returns `N`.
+///
+/// # Safety
+/// As [`single_row`]; `start` holds `N` vectors.
+#[inline(always)]
+unsafe fn single_row_tile<S: Simd, const N: usize>(
+    s: S,
+    a: Gathered,
+    (b, n): Right,
+    c: *mut f32,
+    start: *const f32,
+) -> usize {
+    // SAFETY: the caller vouches for the shapes; `k` stays below the number of columns.
+    unsafe {
+        let values = a.values.as_ptr().add(a.rows[0] as usize);
+        let mut sums = [[s.splat(0.0); N]; 4];
+        let mut k = 0;
+        while k < a.columns.len() {
+            for (chain, sums) in sums.iter_mut().enumerate().take(a.columns.len() - k) {
+                let x = s.splat(*values.add(*a.columns.get_unchecked(k + chain) as usize));
+                let row = b.add((k + chain) * n);
+                for j in 0..N {
+                    sums[j] = s.mul_add(x, s.load(row.add(j * LANES)), sums[j]);
+                }
+            }
+            k += 4;
+        }
+        for j in 0..N {
+            let sum = s.add(s.add(sums[0][j], sums[1][j]), s.add(sums[2][j], sums[3][j]));
+            s.store(c.add(j * LANES), s.add(s.load(start.add(j * LANES)), sum));
+        }
+    }
+    N
+}
+
+type Left<'a> = (*const f32, &'a [u32], &'a [u32]);
 type Right = (*const f32, usize);
 type Result<'a> = (*mut f32, &'a [u32]);
 
-/// All rows, `N` vectors wide, in tiles of `M` rows, then of 4, then of 1.
+/// All rows, `N` vectors wide, in tiles of `M` rows, then of 4, 2, 1. Returns `N`.
 ///
 /// # Safety
 /// As [`gemm`] checks; `start` is null or holds `N` vectors.
 #[inline(always)]
 unsafe fn rows_of_tiles<S: Simd, const M: usize, const N: usize>(
     s: S,
-    (values, rows, pieces, len): Left,
+    (values, rows, columns): Left,
     b: Right,
     (c, c_rows): Result,
     start: *const f32,
-) {
+) -> usize {
     // SAFETY: the caller vouches for everything; `row` stays below the number of rows.
     unsafe {
         let mut row = 0;
         while row < rows.len() {
             let left = rows.len() - row;
-            let (a, c) = ((values, &rows[row..], pieces, len), (c, &c_rows[row..]));
+            let (a, c) = ((values, &rows[row..], columns), (c, &c_rows[row..]));
             row += if left >= M {
                 tile::<S, M, N>(s, a, b, c, start)
             } else if left >= 4 {
                 tile::<S, 4, N>(s, a, b, c, start)
+            } else if left >= 2 {
+                tile::<S, 2, N>(s, a, b, c, start)
             } else {
                 tile::<S, 1, N>(s, a, b, c, start)
             };
         }
     }
+    N
 }
 
 /// # Safety
@@ -159,7 +221,7 @@ unsafe fn rows_of_tiles<S: Simd, const M: usize, const N: usize>(
 #[inline(always)]
 unsafe fn tile<S: Simd, const M: usize, const N: usize>(
     s: S,
-    (values, rows, pieces, len): Left,
+    (values, rows, columns): Left,
     (mut b, n): Right,
     (c, c_rows): Result,
     start: *const f32,
@@ -177,20 +239,18 @@ unsafe fn tile<S: Simd, const M: usize, const N: usize>(
                 sums[i][j] = s.load(start.add(j * LANES));
             }
         }
-        for &piece in pieces {
-            for p in piece as usize..piece as usize + len {
-                let mut row = [s.splat(0.0); N];
-                for j in 0..N {
-                    row[j] = s.load(b.add(j * LANES));
-                }
-                for i in 0..M {
-                    let x = s.splat(*a[i].add(p));
-                    for j in 0..N {
-                        sums[i][j] = s.mul_add(x, row[j], sums[i][j]);
-                    }
-                }
-                b = b.wrapping_add(n);
+        for &column in columns {
+            let mut row = [s.splat(0.0); N];
+            for j in 0..N {
+                row[j] = s.load(b.add(j * LANES));
             }
+            for i in 0..M {
+                let x = s.splat(*a[i].add(column as usize));
+                for j in 0..N {
+                    sums[i][j] = s.mul_add(x, row[j], sums[i][j]);
+                }
+            }
+            b = b.wrapping_add(n);
         }
         for i in 0..M {
             for j in 0..N {
@@ -222,54 +282,54 @@ pub(crate) fn gemm_transposed<S: Simd>(
     for (rows, d_rows) in a.rows.chunks(ROW_BLOCK).zip(d_rows.chunks(ROW_BLOCK)) {
         let mut column = 0;
         while column < n {
-            let wide = (n - column) / LANES >= 2;
-            for (i, &piece) in a.pieces.iter().enumerate() {
-                // SAFETY: `check`; rows, columns and terms stay within the shapes.
-                unsafe {
-                    let a = (a.values.as_ptr().add(piece as usize), rows, a.len);
+            let left = (n - column) / LANES;
+            // SAFETY: `check`; rows, columns and terms stay within the shapes.
+            column += LANES
+                * unsafe {
+                    let a = (a.values.as_ptr(), rows, a.columns);
                     let d = (d.as_ptr().add(column), d_rows);
-                    let c = (c.as_mut_ptr().add(i * a.2 * n + column), n);
-                    match (S::WIDE, wide) {
-                        (true, true) => columns_of_tiles::<S, 12, 2>(s, a, d, c),
-                        (true, false) => columns_of_tiles::<S, 12, 1>(s, a, d, c),
-                        (false, true) => columns_of_tiles::<S, 3, 2>(s, a, d, c),
-                        (false, false) => columns_of_tiles::<S, 6, 1>(s, a, d, c),
+                    let c = (c.as_mut_ptr().add(column), n);
+                    match (S::WIDE, left) {
+                        (true, 4..) => columns_of_tiles::<S, 6, 3, 4>(s, a, d, c),
+                        (true, 2..) => columns_of_tiles::<S, 12, 9, 2>(s, a, d, c),
+                        // A window of 5 x 5 grey pixels at once, or of 3 x 3.
+                        (true, _) => columns_of_tiles::<S, 25, 9, 1>(s, a, d, c),
+                        (false, 2..) => columns_of_tiles::<S, 3, 3, 2>(s, a, d, c),
+                        (false, _) => columns_of_tiles::<S, 6, 3, 1>(s, a, d, c),
                     }
-                }
-            }
-            column += if wide { 2 * LANES } else { LANES };
+                };
         }
     }
 }
 
-type Piece<'a> = (*const f32, &'a [u32], usize);
 type Rows<'a> = (*const f32, &'a [u32]);
 
-/// All columns of a piece of `a`, `N` vectors wide, `M` columns at a time, then 4, then 1.
+/// All columns of `a`, `N` vectors wide, `M` columns at a time, then `L`, 4, 1. Returns `N`.
 ///
 /// # Safety
 /// As [`gemm_transposed`] checks.
 #[inline(always)]
-unsafe fn columns_of_tiles<S: Simd, const M: usize, const N: usize>(
+unsafe fn columns_of_tiles<S: Simd, const M: usize, const L: usize, const N: usize>(
     s: S,
-    (a, rows, len): Piece,
+    (a, rows, columns): Left,
     d: Rows,
     (c, n): (*mut f32, usize),
-) {
-    // SAFETY: the caller vouches for everything; `k` stays below `len`.
+) -> usize {
+    // SAFETY: the caller vouches for everything; `k` stays below the number of columns.
     unsafe {
         let mut k = 0;
-        while k < len {
-            let (a, c) = ((a.add(k), rows), (c.add(k * n), n));
-            k += if len - k >= M {
-                tile_transposed::<S, M, N>(s, a, d, c)
-            } else if len - k >= 4 {
-                tile_transposed::<S, 4, N>(s, a, d, c)
-            } else {
-                tile_transposed::<S, 1, N>(s, a, d, c)
+        while k < columns.len() {
+            let left = &columns[k..];
+            let (a, c) = ((a, rows, left), (c.add(k * n), n));
+            k += match left.len() {
+                len if len >= M => tile_transposed::<S, M, N>(s, a, d, c),
+                len if len >= L => tile_transposed::<S, L, N>(s, a, d, c),
+                4.. => tile_transposed::<S, 4, N>(s, a, d, c),
+                _ => tile_transposed::<S, 1, N>(s, a, d, c),
             };
         }
     }
+    N
 }
 
 /// # Safety
@@ -277,14 +337,45 @@ unsafe fn columns_of_tiles<S: Simd, const M: usize, const N: usize>(
 #[inline(always)]
 unsafe fn tile_transposed<S: Simd, const M: usize, const N: usize>(
     s: S,
-    (a, rows): Rows,
+    a: Left,
+    d: Rows,
+    c: (*mut f32, usize),
+) -> usize {
+    // Side by side, or in runs as the rows of a window are, they need no list of places; that
+    // spares the processor's loads.
+    let in_runs = |len: usize| (0..M).all(|i| a.2[i] == a.2[i / len * len] + (i % len) as u32);
+    // SAFETY: as for this function.
+    unsafe {
+        if in_runs(M) {
+            sum_columns::<S, M, N, M>(s, a, d, c);
+        } else if M == 25 && in_runs(5) {
+            sum_columns::<S, M, N, 5>(s, a, d, c);
+        } else if M == 9 && in_runs(3) {
+            sum_columns::<S, M, N, 3>(s, a, d, c);
+        } else {
+            sum_columns::<S, M, N, 1>(s, a, d, c);
+        }
+    }
+    M
+}
+
+/// [`tile_transposed`] for columns in runs of `RUN`.
+///
+/// # Safety
+/// As [`tile_transposed`].
+#[inline(always)]
+unsafe fn sum_columns<S: Simd, const M: usize, const N: usize, const RUN: usize>(
+    s: S,
+    (a, rows, columns): Left,
     (d, d_rows): Rows,
     (c, n): (*mut f32, usize),
-) -> usize {
-    // SAFETY: the caller vouches for the shapes; both lists are of one length.
+) {
+    // SAFETY: the caller vouches for the shapes; both lists of rows are of one length.
     unsafe {
+        let mut places = [0; M];
         let mut sums = [[s.splat(0.0); N]; M];
         for i in 0..M {
+            places[i] = *columns.get_unchecked(i) as usize;
             for j in 0..N {
                 sums[i][j] = s.load(c.add(i * n + j * LANES));
             }
@@ -295,10 +386,13 @@ unsafe fn tile_transposed<S: Simd, const M: usize, const N: usize>(
             for j in 0..N {
                 right[j] = s.load(d.add(j * LANES));
             }
-            for i in 0..M {
-                let x = s.splat(*a.add(i));
-                for j in 0..N {
-                    sums[i][j] = s.mul_add(x, right[j], sums[i][j]);
+            for run in (0..M).step_by(RUN) {
+                let a = a.add(places[run]);
+                for i in 0..RUN {
+                    let x = s.splat(*a.add(i));
+                    for j in 0..N {
+                        sums[run + i][j] = s.mul_add(x, right[j], sums[run + i][j]);
+                    }
                 }
             }
         }
@@ -308,7 +402,6 @@ unsafe fn tile_transposed<S: Simd, const M: usize, const N: usize>(
             }
         }
     }
-    M
 }
 
 #[cfg(test)]

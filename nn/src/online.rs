@@ -31,7 +31,7 @@ impl Online {
     pub fn new(net: &Network) -> Self {
         assert!(net.is_dense(), "per-sample training is for dense layers and activations");
         let widest = net.placed.iter().map(|p| p.input.shape.values()).max().unwrap_or(0);
-        let mut workspace = net.workspace(1);
+        let mut workspace = net.pass_workspace(1);
         workspace.d_values = workspace.values.clone();
         Self { workspace, every: (0..widest).map(|i| i as u16).collect() }
     }

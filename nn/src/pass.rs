@@ -11,9 +11,12 @@ use crate::rng::hash;
 use crate::shape::Grid;
 use crate::sparse::Inputs;
 
-/// Every layer's values and their derivatives, for some samples. Nothing in a pass allocates.
+/// Every layer's values and their derivatives, for the samples of a pass, and the outputs for all
+/// samples. Nothing in a pass allocates.
 pub struct Workspace {
+    /// Most samples of a pass.
     samples: usize,
+    outputs: Aligned,
     /// The samples side by side, where the first layer cannot read them where they are.
     input: Aligned,
     pub(crate) values: Vec<Aligned>,
@@ -26,12 +29,8 @@ pub struct Workspace {
 
 impl Workspace {
     fn gather(&mut self, net: &Network, inputs: Inputs, rows: &[u32]) {
-        assert!(
-            rows.len() <= self.samples,
-            "{} samples in a workspace for {}",
-            rows.len(),
-            self.samples
-        );
+        let samples = rows.len();
+        assert!(samples <= self.samples, "{samples} samples in a pass of {}", self.samples);
         inputs.check(net.inputs());
         if reads_sparse(net, inputs) {
             return;
@@ -68,14 +67,41 @@ fn reads_sparse(net: &Network, inputs: Inputs) -> bool {
     matches!((inputs, net.layers()[0]), (Inputs::Sparse(_), Layer::Dense { .. }))
 }
 
+/// Most samples that go through a network at a time.
+const PASS: usize = 32;
+/// What a core keeps close: the second cache, in bytes.
+const CACHE: usize = 1 << 20;
+
 impl Network {
-    /// Memory for passes over up to `samples` samples at a time.
+    /// Samples that go through the network at a time: as many as keep their values and derivatives
+    /// in cache; more where the parameters, which every pass reads and whose gradients it changes,
+    /// are larger than that, and where it normalises over the samples of a pass.
+    pub(crate) fn pass(&self) -> usize {
+        if self.layers().contains(&Layer::BatchNorm) {
+            return PASS;
+        }
+        let values = size_of::<f32>() * self.buffers.iter().map(Grid::sample).sum::<usize>();
+        let parameters = size_of::<f32>() * self.params_len;
+        let samples = (CACHE / (2 * values)).max(parameters / values);
+        samples.next_power_of_two().clamp(8, PASS)
+    }
+
+    /// Memory for up to `samples` samples at a time.
     pub fn workspace(&self, samples: usize) -> Workspace {
+        Workspace {
+            outputs: Aligned::zeros(samples * padded(self.outputs())),
+            ..self.pass_workspace(samples.min(self.pass()))
+        }
+    }
+
+    /// Memory for passes over up to `samples` samples, without outputs of their own.
+    pub(crate) fn pass_workspace(&self, samples: usize) -> Workspace {
         let buffers =
             || self.buffers.iter().map(|g| Aligned::zeros(samples * g.sample())).collect();
         let places = |p: &Placed| p.conv2d().map(|conv| conv.places(samples));
         Workspace {
             samples,
+            outputs: Aligned::zeros(0),
             input: Aligned::zeros(0),
             values: buffers(),
             d_values: Vec::new(),
@@ -97,10 +123,23 @@ impl Network {
         rows: &[u32],
         workspace: &'w mut Workspace,
     ) -> &'w [f32] {
-        workspace.gather(self, inputs, rows);
-        let layers = &self.placed[..];
-        Kernel::chosen().run(Forward { net: self, layers, params, inputs, rows, workspace });
-        &workspace.values[self.buffers.len() - 1][..rows.len() * padded(self.outputs())]
+        let width = padded(self.outputs());
+        assert!(
+            rows.len() * width <= workspace.outputs.len(),
+            "{} samples in a workspace for {}",
+            rows.len(),
+            workspace.outputs.len() / width
+        );
+        let (layers, last) = (&self.placed[..], self.buffers.len() - 1);
+        for (pass, rows) in rows.chunks(workspace.samples).enumerate() {
+            workspace.gather(self, inputs, rows);
+            let w = &mut *workspace;
+            Kernel::chosen().run(Forward { net: self, layers, params, inputs, rows, workspace: w });
+            let first = pass * workspace.samples * width;
+            workspace.outputs[first..][..rows.len() * width]
+                .copy_from_slice(&workspace.values[last][..rows.len() * width]);
+        }
+        &workspace.outputs[..rows.len() * width]
     }
 
     /// What comes out of layer `l` for the samples `rows` of `inputs`: all values of a sample
@@ -116,15 +155,19 @@ impl Network {
         rows: &[u32],
         workspace: &mut Workspace,
     ) -> Vec<f32> {
-        workspace.gather(self, inputs, rows);
         let layers = &self.placed[..=l];
         let Placed { buffer, output, .. } = self.placed[l];
-        let w = &mut *workspace;
-        Kernel::chosen().run(Forward { net: self, layers, params, inputs, rows, workspace: w });
-        let values = &workspace.values[buffer];
-        let pixels = output.pixels(rows.len());
-        let pixel = |at: u32| &values[at as usize..][..output.shape.channels];
-        pixels.into_iter().flat_map(pixel).copied().collect()
+        let mut all = Vec::with_capacity(rows.len() * output.shape.values());
+        for rows in rows.chunks(workspace.samples) {
+            workspace.gather(self, inputs, rows);
+            let w = &mut *workspace;
+            Kernel::chosen().run(Forward { net: self, layers, params, inputs, rows, workspace: w });
+            for at in output.pixels(rows.len()) {
+                let pixel = &workspace.values[buffer][at as usize..];
+                all.extend_from_slice(&pixel[..output.shape.channels]);
+            }
+        }
+        all
     }
 
     /// The probability in [0, 1] of each class, a row of [`padded`]`(outputs)` values per sample,
@@ -152,7 +195,7 @@ impl Network {
         }
         self.forward(params, inputs, rows, workspace);
         let classes = self.outputs();
-        let out = &mut workspace.values[self.buffers.len() - 1][..rows.len() * padded(classes)];
+        let out = &mut workspace.outputs[..rows.len() * padded(classes)];
         Kernel::chosen().run(Probabilities(out, loss, classes));
         out
     }
@@ -219,7 +262,7 @@ impl Forward<'_> {
                         dense.forward(s, params, (matrix, self.rows), output);
                     } else {
                         let conv = p.conv2d().expect("it is a convolution");
-                        let places = places[l].as_ref().expect("it has places");
+                        let places = places[l].as_mut().expect("it has places");
                         conv.forward(s, params, places, samples, source, output);
                     }
                 }
@@ -241,7 +284,7 @@ impl Forward<'_> {
                     p.input.copy(samples, source, p.output, output);
                     if let Some(key) = training {
                         let output = &mut output[..samples * p.output.sample()];
-                        drop_some(rate, hash(key, l as u64), output);
+                        drop_some(s, rate, hash(key, l as u64), output);
                     }
                 }
                 Layer::Activation(f) => {
@@ -314,7 +357,7 @@ impl Task for Gradient<'_> {
                         continue;
                     }
                     let conv = p.conv2d().expect("it is a convolution");
-                    let places = places[l].as_ref().expect("it has places");
+                    let places = places[l].as_mut().expect("it has places");
                     conv.backward_params(s, places, samples, source, d_output, d_params);
                     if let Some(d_source) = d_source {
                         let transposed = &self.transposed.0[l];
@@ -339,7 +382,7 @@ impl Task for Gradient<'_> {
                 }
                 Layer::Dropout { rate } => {
                     let d_output = &mut d_output[..samples * p.output.sample()];
-                    drop_some(rate, hash(self.key, l as u64), d_output);
+                    drop_some(s, rate, hash(self.key, l as u64), d_output);
                     let d_source = d_source.expect("the first layer has weights");
                     p.output.copy(samples, d_output, p.input, d_source);
                 }

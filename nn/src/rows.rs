@@ -12,7 +12,8 @@ use crate::sparse::SparseRow;
 /// Rows done at a time where they do not depend on each other.
 const UNROLL: usize = 4;
 
-/// `out = start + sum of value[i] * rows[index[i]]`; even and odd entries are summed apart.
+/// `out = start + sum of value[i] * rows[index[i]]`; every fourth entry goes to the same sum, since
+/// an addition waits for the one before it.
 ///
 /// # Safety
 /// `rows` holds `stride` floats for every index; `start` and `out` hold `stride`, a multiple of
@@ -62,26 +63,20 @@ unsafe fn sum_block<S: Simd, const N: usize, const ONES: bool>(
     // for N vectors in each row.
     unsafe {
         // Loops, not closures: a closure that is not inlined has not the caller's instructions.
-        let (mut even, mut odd) = ([s.splat(0.0); N], [s.splat(0.0); N]);
+        let mut sums = [[s.splat(0.0); N]; 4];
         let mut i = 0;
         while i + 4 <= indices.len() {
-            plus_row::<S, N, ONES>(s, &mut even, rows, stride, indices, values, i);
-            plus_row::<S, N, ONES>(s, &mut odd, rows, stride, indices, values, i + 1);
-            plus_row::<S, N, ONES>(s, &mut even, rows, stride, indices, values, i + 2);
-            plus_row::<S, N, ONES>(s, &mut odd, rows, stride, indices, values, i + 3);
+            for (k, sums) in sums.iter_mut().enumerate() {
+                plus_row::<S, N, ONES>(s, sums, rows, stride, indices, values, i + k);
+            }
             i += 4;
         }
-        if i + 2 <= indices.len() {
-            plus_row::<S, N, ONES>(s, &mut even, rows, stride, indices, values, i);
-            plus_row::<S, N, ONES>(s, &mut odd, rows, stride, indices, values, i + 1);
-            i += 2;
-        }
-        if i < indices.len() {
-            plus_row::<S, N, ONES>(s, &mut even, rows, stride, indices, values, i);
+        for (k, sums) in sums.iter_mut().enumerate().take(indices.len() - i) {
+            plus_row::<S, N, ONES>(s, sums, rows, stride, indices, values, i + k);
         }
         let scale = s.splat(scale);
         for n in 0..N {
-            let sum = s.add(even[n], odd[n]);
+            let sum = s.add(s.add(sums[0][n], sums[1][n]), s.add(sums[2][n], sums[3][n]));
             s.store(out.add(n * LANES), s.mul_add(scale, sum, s.load(start.add(n * LANES))));
         }
     }

@@ -65,13 +65,13 @@ impl Grid {
     /// frames.
     pub fn stretches(self, samples: usize) -> impl Iterator<Item = (usize, usize)> {
         let Shape { height, width, .. } = self.shape;
-        // Without a frame a sample is one stretch.
-        let (rows, length) = match self.frame {
-            0 => (1, height * width * self.pitch),
-            _ => (height, width * self.pitch),
+        // Without a frame all is one stretch.
+        let (samples, rows, len) = match self.frame {
+            0 => (samples.min(1), 1, samples * self.sample()),
+            _ => (samples, height, width * self.pitch),
         };
         (0..samples)
-            .flat_map(move |b| (0..rows).map(move |y| (b * self.sample() + self.at(y, 0), length)))
+            .flat_map(move |b| (0..rows).map(move |y| (b * self.sample() + self.at(y, 0), len)))
     }
 
     /// Copies `samples` samples to where `other` has them; both are of one shape and pitch.

@@ -34,17 +34,18 @@ fn every_kernel_equals_the_plain_loops_on_all_sizes_around_the_tiles() {
         let fma = kernel.name() != "scalar" || cfg!(target_arch = "aarch64");
         let mul_add = |x: f32, y: f32, sum: f32| if fma { x.mul_add(y, sum) } else { x * y + sum };
         for m in (0..=26).chain([130]) {
-            for n in [16, 32, 48] {
+            for n in [16, 32, 48, 80] {
                 for (count, len) in [(1, 1), (3, 5), (2, 13), (1, 300), (20, 17)] {
                     let (k, step) = (count * len, len + 3);
                     // Rows overlap as windows do; those of the result are apart.
                     let rows: Vec<u32> = (0..m).map(|i| i as u32 * 2).collect();
-                    let pieces: Vec<u32> = (0..count).map(|i| (i * step) as u32).collect();
+                    let column = |p: usize| p / len * step + p % len;
+                    let columns: Vec<u32> = (0..k).map(|p| column(p) as u32).collect();
                     let c_rows: Vec<u32> = (0..m).map(|i| (i * (n + 16) + 16) as u32).collect();
                     let values = random(2 * m + count * step + len);
                     let (b, bias, before) = (random(k * n), random(n), random(m * (n + 16) + 16));
-                    let a = Gathered { values: &values, rows: &rows, pieces: &pieces, len };
-                    let a_at = |i: usize, p: usize| values[2 * i + p / len * step + p % len];
+                    let a = Gathered { values: &values, rows: &rows, columns: &columns };
+                    let a_at = |i: usize, p: usize| values[2 * i + column(p)];
                     for start in [Start::Row(&bias), Start::Add] {
                         let mut c = match start {
                             Start::Row(_) => vec![f32::NAN; before.len()],
@@ -62,8 +63,18 @@ fn every_kernel_equals_the_plain_loops_on_all_sizes_around_the_tiles() {
                                     Start::Row(bias) => bias[j],
                                     Start::Add => before[c_rows[i] as usize + j],
                                 };
-                                let want = (0..k)
-                                    .fold(first, |sum, p| mul_add(a_at(i, p), b[p * n + j], sum));
+                                let chain = |first, p: usize, step: usize| {
+                                    (p..k).step_by(step).fold(first, |sum, p| {
+                                        mul_add(a_at(i, p), b[p * n + j], sum)
+                                    })
+                                };
+                                let want = match m {
+                                    1 => {
+                                        let [a, b, c, d] = [0, 1, 2, 3].map(|p| chain(0.0, p, 4));
+                                        first + ((a + b) + (c + d))
+                                    }
+                                    _ => chain(first, 0, 1),
+                                };
                                 assert_eq!(c[c_rows[i] as usize + j], want, "{what}: {i}, {j}");
                             }
                         }

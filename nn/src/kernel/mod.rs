@@ -114,6 +114,21 @@ pub(crate) fn vectors_mut(values: &mut [f32]) -> &mut [[f32; LANES]] {
     vectors
 }
 
+/// The vector that begins at `at`.
+///
+/// # Panics
+/// If `values` ends before it does.
+#[inline(always)]
+pub(crate) fn lanes(values: &[f32], at: usize) -> &[f32; LANES] {
+    values[at..][..LANES].first_chunk().expect("there are sixteen")
+}
+
+/// As [`lanes`], to be changed.
+#[inline(always)]
+pub(crate) fn lanes_mut(values: &mut [f32], at: usize) -> &mut [f32; LANES] {
+    values[at..][..LANES].first_chunk_mut().expect("there are sixteen")
+}
+
 /// Work that can be done with any instruction set.
 pub(crate) trait Task {
     type Output;

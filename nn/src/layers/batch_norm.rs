@@ -1,16 +1,20 @@
 //! Batch normalisation (Ioffe and Szegedy 2015): each channel to mean 0 and variance 1, then
 //! scaled and shifted.
 //!
-//! In training, mean and variance are those of the samples of one pass, at most
-//! [`PASS`](crate::batch::PASS) of them ("ghost batches", Hoffer, Hubara and Soudry 2017): so the
+//! In training, mean and variance are those of the samples of one pass, at most 32 of them ("ghost batches", Hoffer, Hubara and Soudry 2017): so the
 //! passes of a batch stay independent of each other, and the result of the number of threads. For
 //! use, running means of both are kept among the parameters.
 
-use crate::kernel::{LANES, Simd, vectors, vectors_mut};
+// Sums are indexed by number throughout.
+#![allow(clippy::needless_range_loop)]
+
+use crate::kernel::{LANES, Simd, lanes, lanes_mut, vectors, vectors_mut};
 use crate::shape::Grid;
 
 /// Added to variances, so that a constant channel is not divided by 0.
 const EPSILON: f32 = 1e-5;
+/// Sums that are kept apart, since an addition waits for the one before it.
+const UNROLL: usize = 4;
 /// How far each step moves the running statistics towards those of its batch.
 pub(crate) const STATISTICS_RATE: f32 = 0.1;
 
@@ -46,33 +50,35 @@ impl BatchNorm {
         })
     }
 
-    /// Mean and variance of each channel of `input`.
+    /// Mean and variance of each channel of `input`, in one pass: of the distances from the
+    /// channel's first value, which keeps the difference of the squares exact enough.
     #[inline(always)]
     pub fn statistics<S: Simd>(&self, s: S, samples: usize, input: &[f32], statistics: &mut [f32]) {
-        let count = (samples * self.input.shape.height * self.input.shape.width) as f32;
-        let share = s.splat(1.0 / count);
-        statistics.fill(0.0);
-        let (mean, variance) = halves_mut(statistics);
-        for (from, _, len) in self.stretches(samples) {
-            for pixel in vectors(&input[from..][..len]).chunks_exact(mean.len()) {
-                for (m, x) in mean.iter_mut().zip(pixel) {
-                    s.put(m, s.add(s.get(m), s.get(x)));
+        let pitch = self.input.pitch;
+        let share = s.splat(self.share(samples));
+        let (means, variances) = halves_mut(statistics);
+        for (n, (mean, variance)) in means.iter_mut().zip(variances).enumerate() {
+            let shift = s.get(lanes(input, self.input.at(0, 0) + n * LANES));
+            let mut sums = [[s.splat(0.0); UNROLL]; 2];
+            for (from, _, len) in self.stretches(samples) {
+                let input = &input[from..][..len];
+                let mut at = n * LANES;
+                while at < len {
+                    for j in 0..UNROLL {
+                        if at < len {
+                            let x = s.sub(s.get(lanes(input, at)), shift);
+                            sums[0][j] = s.add(sums[0][j], x);
+                            sums[1][j] = s.mul_add(x, x, sums[1][j]);
+                            at += pitch;
+                        }
+                    }
                 }
             }
-        }
-        for m in mean.iter_mut() {
-            s.put(m, s.mul(share, s.get(m)));
-        }
-        for (from, _, len) in self.stretches(samples) {
-            for pixel in vectors(&input[from..][..len]).chunks_exact(mean.len()) {
-                for ((v, m), x) in variance.iter_mut().zip(&*mean).zip(pixel) {
-                    let away = s.sub(s.get(x), s.get(m));
-                    s.put(v, s.mul_add(away, away, s.get(v)));
-                }
-            }
-        }
-        for v in variance {
-            s.put(v, s.mul(share, s.get(v)));
+            let [sum, squares] = [total(s, sums[0]), total(s, sums[1])];
+            let away = s.mul(share, sum);
+            s.put(mean, s.add(shift, away));
+            let less = s.mul(away, away);
+            s.put(variance, s.max(s.sub(s.mul(share, squares), less), s.splat(0.0)));
         }
     }
 
@@ -92,11 +98,10 @@ impl BatchNorm {
             let factor = s.mul(s.get(scale), inverse_deviation(s, &variance[n]));
             let (mean, shift) = (s.get(&mean[n]), s.get(shift));
             for (from, to, len) in self.stretches(samples) {
-                let input =
-                    vectors(&input[from..][..len]).iter().skip(n).step_by(vectors_a_pixel(self));
-                let output = vectors_mut(&mut output[to..][..len]).iter_mut();
-                for (y, x) in output.skip(n).step_by(vectors_a_pixel(self)).zip(input) {
-                    s.put(y, s.mul_add(s.sub(s.get(x), mean), factor, shift));
+                let (input, output) = (&input[from..][..len], &mut output[to..][..len]);
+                for at in (n * LANES..len).step_by(self.input.pitch) {
+                    let x = s.sub(s.get(lanes(input, at)), mean);
+                    s.put(lanes_mut(output, at), s.mul_add(x, factor, shift));
                 }
             }
         }
@@ -113,47 +118,60 @@ impl BatchNorm {
         (input, d_output): (&[f32], &[f32]),
         d_input: &mut [f32],
     ) {
+        let pitch = self.input.pitch;
         let ((scale, _), (mean, variance)) = (halves(params), halves(statistics));
         let (d_scale, d_shift) = halves_mut(d_params);
-        let count = samples * self.input.shape.height * self.input.shape.width;
-        let share = s.splat(1.0 / count as f32);
-        let step = vectors_a_pixel(self);
+        let share = s.splat(self.share(samples));
         for (n, scale) in scale.iter().enumerate() {
             let (scale, mean) = (s.get(scale), s.get(&mean[n]));
             let inverse = inverse_deviation(s, &variance[n]);
-            // The sums of d_output, and of d_output times the normalised input.
-            let (mut sum, mut product) = (s.splat(0.0), s.splat(0.0));
+            // The sums of d_output, and of d_output times the centred input.
+            let mut sums = [[s.splat(0.0); UNROLL]; 2];
             for (from, to, len) in self.stretches(samples) {
-                let input = vectors(&input[from..][..len]).iter().skip(n).step_by(step);
-                let d_output = vectors(&d_output[to..][..len]).iter().skip(n).step_by(step);
-                for (x, dy) in input.zip(d_output) {
-                    let (dy, x) = (s.get(dy), s.mul(s.sub(s.get(x), mean), inverse));
-                    sum = s.add(sum, dy);
-                    product = s.mul_add(dy, x, product);
+                let (input, d_output) = (&input[from..][..len], &d_output[to..][..len]);
+                let mut at = n * LANES;
+                while at < len {
+                    for j in 0..UNROLL {
+                        if at < len {
+                            let dy = s.get(lanes(d_output, at));
+                            let x = s.sub(s.get(lanes(input, at)), mean);
+                            sums[0][j] = s.add(sums[0][j], dy);
+                            sums[1][j] = s.mul_add(dy, x, sums[1][j]);
+                            at += pitch;
+                        }
+                    }
                 }
             }
-            for (total, part) in [(&mut d_scale[n], product), (&mut d_shift[n], sum)] {
-                s.put(total, s.add(s.get(total), part));
+            let (sum, product) = (total(s, sums[0]), s.mul(inverse, total(s, sums[1])));
+            for (d, part) in [(&mut d_scale[n], product), (&mut d_shift[n], sum)] {
+                s.put(d, s.add(s.get(d), part));
             }
-            let (sum, product) = (s.mul(share, sum), s.mul(share, product));
+            // d_input = factor * (d_output - mean of it - normalised input * mean of the product)
+            let (sum, product) = (s.mul(share, sum), s.mul(inverse, s.mul(share, product)));
             let factor = s.mul(scale, inverse);
             for (from, to, len) in self.stretches(samples) {
-                let input = vectors(&input[from..][..len]).iter().skip(n).step_by(step);
-                let d_output = vectors(&d_output[to..][..len]).iter().skip(n).step_by(step);
-                let d_input = vectors_mut(&mut d_input[from..][..len]).iter_mut();
-                for (dx, (x, dy)) in d_input.skip(n).step_by(step).zip(input.zip(d_output)) {
-                    let x = s.mul(s.sub(s.get(x), mean), inverse);
-                    let centred = s.sub(s.sub(s.get(dy), sum), s.mul(x, product));
-                    s.put(dx, s.mul(factor, centred));
+                let (input, d_output) = (&input[from..][..len], &d_output[to..][..len]);
+                let d_input = &mut d_input[from..][..len];
+                for at in (n * LANES..len).step_by(pitch) {
+                    let x = s.sub(s.get(lanes(input, at)), mean);
+                    let dy = s.sub(s.get(lanes(d_output, at)), sum);
+                    let centred = s.sub(dy, s.mul(x, product));
+                    s.put(lanes_mut(d_input, at), s.mul(factor, centred));
                 }
             }
         }
     }
+
+    /// One over the values of a channel.
+    fn share(&self, samples: usize) -> f32 {
+        1.0 / (samples * self.input.shape.height * self.input.shape.width) as f32
+    }
 }
 
-/// Vectors a pixel.
-fn vectors_a_pixel(norm: &BatchNorm) -> usize {
-    norm.input.pitch / LANES
+/// The sum of some sums.
+#[inline(always)]
+fn total<S: Simd>(s: S, sums: [S::V; UNROLL]) -> S::V {
+    s.add(s.add(sums[0], sums[1]), s.add(sums[2], sums[3]))
 }
 
 #[inline(always)]

@@ -3,8 +3,9 @@
 //! A dense layer is a convolution whose only window is the whole input. `W` is stored a row per
 //! input of a window, `[kernel height][kernel width][channels][padded(outputs)]`.
 
+use super::winograd::Winograd;
 use crate::gemm::{Gathered, Start, gemm, gemm_transposed};
-use crate::kernel::{LANES, Simd, vectors, vectors_mut};
+use crate::kernel::{LANES, Simd, lanes, lanes_mut, vectors_mut};
 use crate::shape::{Grid, Shape};
 
 /// The geometry of one convolution.
@@ -26,11 +27,14 @@ pub(crate) struct Places {
     windows: Vec<u32>,
     /// Where each output pixel begins.
     outputs: Vec<u32>,
-    /// Pieces of contiguous memory in a window, from its beginning, and their length.
-    pieces: Vec<u32>,
-    len: usize,
+    /// Every value of a window, from its beginning.
+    inputs: Vec<u32>,
     /// Every pixel of a window, from its beginning.
     taps: Vec<u32>,
+    /// Every value of an output pixel, from its beginning.
+    channels: Vec<u32>,
+    /// Where that is faster, and its memory.
+    pub winograd: Option<Winograd>,
 }
 
 impl Conv2d {
@@ -59,8 +63,8 @@ impl Conv2d {
     /// Where everything is, for `samples` samples.
     pub fn places(&self, samples: usize) -> Places {
         let Self { input, output, kernel, stride, pad } = *self;
-        let Shape { height, width, channels } = output.shape;
-        debug_assert!(input.frame >= pad && channels <= output.pitch);
+        let Shape { height, width, .. } = output.shape;
+        debug_assert!(input.frame >= pad);
         let window = |i: usize| {
             let (y, x) = (i / width * stride, i % width * stride);
             (y + input.frame - pad) * input.row() + (x + input.frame - pad) * input.pitch
@@ -69,26 +73,23 @@ impl Conv2d {
             |b: usize| (0..height * width).map(move |i| (b * input.sample() + window(i)) as u32);
         let tap = |i: usize| (i / kernel.1 * input.row() + i % kernel.1 * input.pitch) as u32;
         let taps: Vec<u32> = (0..kernel.0 * kernel.1).map(tap).collect();
-        // Pixels without padding between them are one piece; so are rows without a gap.
-        let (mut every, mut len) = (1, input.shape.channels);
-        if input.pitch == len {
-            (every, len) = (kernel.1, kernel.1 * len);
-            if input.row() == len {
-                (every, len) = (taps.len(), kernel.0 * len);
-            }
-        }
+        let channels = |len: usize| 0..len as u32;
         Places {
             windows: (0..samples).flat_map(windows).collect(),
             outputs: output.pixels(samples),
-            pieces: taps.iter().copied().step_by(every).collect(),
-            len,
+            inputs: taps
+                .iter()
+                .flat_map(|tap| channels(input.shape.channels).map(move |c| tap + c))
+                .collect(),
+            channels: channels(output.shape.channels).collect(),
             taps,
+            winograd: Winograd::new(self, samples),
         }
     }
 
     fn windows<'a>(&self, places: &'a Places, samples: usize, values: &'a [f32]) -> Gathered<'a> {
         let rows = &places.windows[..samples * self.output.shape.height * self.output.shape.width];
-        Gathered { values, rows, pieces: &places.pieces, len: places.len }
+        Gathered { values, rows, columns: &places.inputs }
     }
 
     /// `output = input * weight + bias`, for each window of each sample.
@@ -97,11 +98,14 @@ impl Conv2d {
         &self,
         s: S,
         (weight, bias): (&[f32], &[f32]),
-        places: &Places,
+        places: &mut Places,
         samples: usize,
         input: &[f32],
         output: &mut [f32],
     ) {
+        if let Some(winograd) = &mut places.winograd {
+            return winograd.forward(s, self, (weight, bias), samples, input, output);
+        }
         let a = self.windows(places, samples, input);
         let outputs = &places.outputs[..a.rows.len()];
         gemm(s, a, weight, self.output.pitch, output, outputs, Start::Row(bias));
@@ -113,16 +117,19 @@ impl Conv2d {
     pub fn backward_params<S: Simd>(
         &self,
         s: S,
-        places: &Places,
+        places: &mut Places,
         samples: usize,
         input: &[f32],
         d_output: &[f32],
         (d_weight, d_bias): (&mut [f32], &mut [f32]),
     ) {
+        let count = samples * self.output.shape.height * self.output.shape.width;
+        add_rows(s, d_output, &places.outputs[..count], d_bias);
+        if let Some(winograd) = &mut places.winograd {
+            return winograd.backward_weights(s, self, samples, input, d_output, d_weight);
+        }
         let a = self.windows(places, samples, input);
-        let outputs = &places.outputs[..a.rows.len()];
-        gemm_transposed(s, a, d_output, outputs, self.output.pitch, d_weight);
-        add_rows(s, d_output, outputs, d_bias);
+        gemm_transposed(s, a, d_output, &places.outputs[..count], self.output.pitch, d_weight);
     }
 
     /// `d_input = d_output * weight^T`, from the transposed weights: each pixel of the window is a
@@ -132,16 +139,19 @@ impl Conv2d {
         &self,
         s: S,
         transposed: &[f32],
-        places: &Places,
+        places: &mut Places,
         samples: usize,
         d_output: &[f32],
         d_input: &mut [f32],
     ) {
+        if let Some(winograd) = &mut places.winograd {
+            return winograd.backward_input(s, self, transposed, samples, d_output, d_input);
+        }
         d_input[..samples * self.input.sample()].fill(0.0);
         let rows = samples * self.output.shape.height * self.output.shape.width;
         let (rows, windows) = (&places.outputs[..rows], &places.windows[..rows]);
-        let a = Gathered { values: d_output, rows, pieces: &[0], len: self.output.shape.channels };
-        let size = a.len * self.input.pitch;
+        let a = Gathered { values: d_output, rows, columns: &places.channels };
+        let size = a.columns.len() * self.input.pitch;
         for (&tap, weight) in places.taps.iter().zip(transposed.chunks_exact(size)) {
             let d_input = &mut d_input[tap as usize..];
             gemm(s, a, weight, self.input.pitch, d_input, windows, Start::Add);
@@ -154,13 +164,21 @@ impl Conv2d {
         let (from, to) = (self.output.pitch, self.input.pitch);
         let taps = weight.chunks_exact(channels * from);
         for (weight, transposed) in taps.zip(transposed.chunks_exact_mut(outputs * to)) {
-            // In squares of a vector's side, so that both sides of the copy stay in cache.
             for first in (0..channels).step_by(LANES) {
                 for first_output in (0..outputs).step_by(LANES) {
-                    for i in first..channels.min(first + LANES) {
-                        for j in first_output..outputs.min(first_output + LANES) {
-                            transposed[j * to + i] = weight[i * from + j];
+                    let (rows, columns) =
+                        (LANES.min(channels - first), LANES.min(outputs - first_output));
+                    // Through a square that stays in the first cache: rows of both matrices may
+                    // lie as far apart as the cache is large.
+                    let mut square = [[0.0; LANES]; LANES];
+                    for i in 0..rows {
+                        let from = lanes(weight, (first + i) * from + first_output);
+                        for (row, &value) in square.iter_mut().zip(from) {
+                            row[i] = value;
                         }
+                    }
+                    for (j, row) in square.iter().enumerate().take(columns) {
+                        *lanes_mut(transposed, (first_output + j) * to + first) = *row;
                     }
                 }
             }
@@ -171,11 +189,19 @@ impl Conv2d {
 /// `sums += ` each of the `rows` of `values`, of as many whole vectors as `sums`.
 #[inline(always)]
 pub(crate) fn add_rows<S: Simd>(s: S, values: &[f32], rows: &[u32], sums: &mut [f32]) {
-    let width = sums.len();
-    for &row in rows {
-        let row = vectors(&values[row as usize..][..width]);
-        for (sum, v) in vectors_mut(sums).iter_mut().zip(row) {
-            s.put(sum, s.add(s.get(sum), s.get(v)));
+    for (n, sum) in vectors_mut(sums).iter_mut().enumerate() {
+        // Four sums, since an addition waits for the one before it.
+        let mut parts = [s.splat(0.0); 4];
+        let (fours, rest) = rows.as_chunks::<4>();
+        for four in fours {
+            for (part, &row) in parts.iter_mut().zip(four) {
+                *part = s.add(*part, s.get(lanes(values, row as usize + n * LANES)));
+            }
         }
+        for (part, &row) in parts.iter_mut().zip(rest) {
+            *part = s.add(*part, s.get(lanes(values, row as usize + n * LANES)));
+        }
+        let total = s.add(s.add(parts[0], parts[1]), s.add(parts[2], parts[3]));
+        s.put(sum, s.add(s.get(sum), total));
     }
 }

@@ -1,6 +1,6 @@
 //! Pooling: a window of each channel becomes its largest value, or its mean.
 
-use crate::kernel::{LANES, Simd};
+use crate::kernel::{LANES, Simd, lanes, lanes_mut};
 use crate::shape::{Grid, Shape};
 
 /// What becomes of a window.
@@ -21,45 +21,52 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// For every pixel of every sample: where its values begin, and where those of its window's top
-    /// left pixel do.
-    fn windows(self, samples: usize) -> impl Iterator<Item = (usize, usize)> {
+    /// Calls `each` for every pixel of every sample, with where its values begin and where those of
+    /// its window's top left pixel do.
+    #[inline(always)]
+    fn each_window(self, samples: usize, mut each: impl FnMut(usize, usize)) {
         let Shape { height, width, .. } = self.output.shape;
-        (0..samples * height * width).map(move |i| {
-            let (b, y, x) = (i / (height * width), i / width % height, i % width);
-            let from = self.input.at(y * self.window.0, x * self.window.1);
-            (b * self.output.sample() + self.output.at(y, x), b * self.input.sample() + from)
-        })
-    }
-
-    /// Each pixel of a window, from its beginning.
-    fn pixels(self) -> impl Iterator<Item = usize> {
-        let (row, pitch, (height, width)) = (self.input.row(), self.input.pitch, self.window);
-        (0..height).flat_map(move |y| (0..width).map(move |x| y * row + x * pitch))
+        for b in 0..samples {
+            for y in 0..height {
+                let to = b * self.output.sample() + self.output.at(y, 0);
+                let from = b * self.input.sample() + self.input.at(y * self.window.0, 0);
+                for x in 0..width {
+                    each(to + x * self.output.pitch, from + x * self.window.1 * self.input.pitch);
+                }
+            }
+        }
     }
 
     /// `output` = the largest, or the mean, of each window of `input`.
     #[inline(always)]
     pub fn forward<S: Simd>(&self, s: S, samples: usize, input: &[f32], output: &mut [f32]) {
         let share = s.splat(1.0 / (self.window.0 * self.window.1) as f32);
-        for (to, from) in self.windows(samples) {
-            for lane in (0..self.output.pitch).step_by(LANES) {
-                let mut max = s.splat(f32::MIN);
-                let mut sum = s.splat(0.0);
-                for at in self.pixels() {
-                    let value = s.get(lanes(input, from + at + lane));
-                    match self.kind {
-                        Kind::Max => max = s.max(value, max),
-                        Kind::Average => sum = s.add(sum, value),
+        let (row, pitch) = (self.input.row(), self.input.pitch);
+        self.each_window(
+            samples,
+            #[inline(always)]
+            |to, from| {
+                for lane in (0..self.output.pitch).step_by(LANES) {
+                    let mut out = s.get(lanes(input, from + lane));
+                    for y in 0..self.window.0 {
+                        for x in 0..self.window.1 {
+                            if (y, x) == (0, 0) {
+                                continue;
+                            }
+                            let value = s.get(lanes(input, from + y * row + x * pitch + lane));
+                            out = match self.kind {
+                                Kind::Max => s.max(value, out),
+                                Kind::Average => s.add(out, value),
+                            };
+                        }
                     }
+                    if self.kind == Kind::Average {
+                        out = s.mul(share, out);
+                    }
+                    s.put(lanes_mut(output, to + lane), out);
                 }
-                let out = match self.kind {
-                    Kind::Max => max,
-                    Kind::Average => s.mul(share, sum),
-                };
-                s.put(lanes_mut(output, to + lane), out);
-            }
-        }
+            },
+        );
     }
 
     /// `d_input`: the derivative of the largest goes to the first value that is as large, that of
@@ -73,36 +80,37 @@ impl Pool {
         d_output: &[f32],
         d_input: &mut [f32],
     ) {
-        d_input[..samples * self.input.sample()].fill(0.0);
-        let (zero, share) = (s.splat(0.0), s.splat(1.0 / (self.window.0 * self.window.1) as f32));
-        for (to, from) in self.windows(samples) {
-            for lane in (0..self.output.pitch).step_by(LANES) {
-                let mut left = s.get(lanes(d_output, to + lane));
-                let (each, max) = (s.mul(share, left), s.get(lanes(output, to + lane)));
-                for at in self.pixels() {
-                    let at = from + at + lane;
-                    let part = match self.kind {
-                        Kind::Average => each,
-                        Kind::Max => {
-                            let below = s.sub(max, s.get(lanes(input, at)));
-                            let part = s.where_positive(below, zero, left);
-                            left = s.where_positive(below, left, zero);
-                            part
-                        }
-                    };
-                    s.put(lanes_mut(d_input, at), part);
-                }
-            }
+        let Shape { height, width, .. } = self.input.shape;
+        if !(height.is_multiple_of(self.window.0) && width.is_multiple_of(self.window.1)) {
+            // Some pixels are in no window.
+            d_input[..samples * self.input.sample()].fill(0.0);
         }
+        let (zero, share) = (s.splat(0.0), s.splat(1.0 / (self.window.0 * self.window.1) as f32));
+        let (row, pitch) = (self.input.row(), self.input.pitch);
+        self.each_window(
+            samples,
+            #[inline(always)]
+            |to, from| {
+                for lane in (0..self.output.pitch).step_by(LANES) {
+                    let mut left = s.get(lanes(d_output, to + lane));
+                    let (each, max) = (s.mul(share, left), s.get(lanes(output, to + lane)));
+                    for y in 0..self.window.0 {
+                        for x in 0..self.window.1 {
+                            let at = from + y * row + x * pitch + lane;
+                            let part = match self.kind {
+                                Kind::Average => each,
+                                Kind::Max => {
+                                    let below = s.sub(max, s.get(lanes(input, at)));
+                                    let part = s.where_positive(below, zero, left);
+                                    left = s.where_positive(below, left, zero);
+                                    part
+                                }
+                            };
+                            s.put(lanes_mut(d_input, at), part);
+                        }
+                    }
+                }
+            },
+        );
     }
-}
-
-#[inline(always)]
-fn lanes(values: &[f32], at: usize) -> &[f32; LANES] {
-    values[at..][..LANES].first_chunk().expect("there are sixteen")
-}
-
-#[inline(always)]
-fn lanes_mut(values: &mut [f32], at: usize) -> &mut [f32; LANES] {
-    values[at..][..LANES].first_chunk_mut().expect("there are sixteen")
 }
