@@ -53,3 +53,23 @@ export function lines({ label, series, x, y, xs, ys, format = short, formatX = s
 
 /** @param {{name: string, hue: string}[]} series */
 export const legend = (series) => h("div", { class: "legend" }, series.map(({ name, hue }) => h("span", null, h("i", { style: { "--hue": hue } }), name)));
+
+/**
+ * How often each of equal steps came, as columns; `before` as an outline behind them.
+ * @param {{label: string, counts: number[], hue: string, before?: number[], from: string, to: string}} chart
+ */
+export function columns({ label, counts, hue, before, from, to }) {
+  const [width, height, bottom] = [240, 84, 14];
+  const most = Math.max(1, ...counts, ...(before ?? []));
+  const step = width / counts.length;
+  // A root, so that rare ones are seen beside frequent ones.
+  const tall = (/** @type {number} */ n) => Math.sqrt(n / most) * (height - bottom - 2);
+  const svg = s("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
+  counts.forEach((n, i) => svg.append(s("rect", { x: i * step + 0.5, y: height - bottom - tall(n), width: step - 1, height: tall(n), fill: hue }, s("title", {}, String(n)))));
+  if (before) {
+    const path = before.map((n, i) => `${i ? "L" : "M"}${i * step},${height - bottom - tall(n)}h${step}`).join("");
+    svg.append(s("path", { d: path, fill: "none", class: "before" }));
+  }
+  svg.append(s("text", { x: 0, y: height - 1 }, from), s("text", { x: width, y: height - 1, "text-anchor": "end" }, to));
+  return svg;
+}

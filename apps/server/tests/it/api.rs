@@ -149,7 +149,7 @@ async fn models_come_and_go() {
     assert_eq!((&model["reads"], &model["origin"]), (&true.into(), &"uploaded".into()));
     let layers = model["layers"].as_array().unwrap();
     assert_eq!(
-        (&layers[0]["kind"], layers.last().unwrap()["width"].as_u64() >= Some(10)),
+        (&layers[0]["kind"], layers.last().unwrap()["shape"][2].as_u64() >= Some(10)),
         (&"dense".into(), true)
     );
     assert_eq!(client.ask("DELETE", "/v1/models/copy", &[], "").await.status, 204);
