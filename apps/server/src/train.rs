@@ -14,7 +14,7 @@ use decipher::data::{Dataset, LabelledDigits};
 use decipher::model::Model;
 use decipher::nn::padded;
 use decipher::recipe::{RECIPES, Recipe};
-use decipher::teach::teach;
+use decipher::teach;
 use decipher::train::{Options, Split, TrainError, examples, train, untrained};
 use futures_util::{Stream, StreamExt};
 use serde::{Deserialize, Serialize};
@@ -37,8 +37,6 @@ const MOST_MEMORY: usize = 1 << 30;
 const MOST_EPOCHS: u32 = 1_000;
 /// Most own digits in a lesson.
 const MOST_DIGITS: usize = 5_000;
-/// Epochs of a lesson.
-const LESSON_EPOCHS: u32 = 4;
 
 /// The addresses of this file.
 pub fn router() -> OpenApiRouter<App> {
@@ -289,14 +287,14 @@ async fn lesson(
         let error = format!("a lesson has 1 to {MOST_DIGITS} digits, not {}", mine.len());
         return Err(ApiError::invalid(error, "mark some digits first, or send fewer"));
     }
-    let run = app.runs.begin(Kind::Teach, &name, LESSON_EPOCHS, mine.len(), false)?;
-    let options = Options { epochs: Some(LESSON_EPOCHS), seed: 1, threads: app.train_threads };
+    let run = app.runs.begin(Kind::Teach, &name, teach::EPOCHS, mine.len(), false)?;
+    let options = Options { epochs: None, seed: 1, threads: app.train_threads };
     let state = run.state();
     spawn(app, run, move |app, run| {
         let (runs, models) = (&app.runs, &app.models);
         let mut reporter =
             Reporter::new(runs, run, models, recognizer.model(), &mine, Origin::Taught);
-        let lesson = teach(recognizer.model(), &mine, options, &mut |event, live| {
+        let lesson = teach::teach(recognizer.model(), &mine, options, &mut |event, live| {
             reporter.event(event, live)
         })?;
         let report = LessonReport {
