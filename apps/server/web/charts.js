@@ -31,7 +31,7 @@ export function lines({ label, series, x, y, xs, ys, format = short, formatX = s
   let [y0, y1] = ys ?? range(1);
   if (y1 - y0 < 1e-9) [y0, y1] = [y0 - 0.5, y1 + 0.5];
   // On a phone the same letters need a smaller drawing.
-  const [width, left, right, top, bottom] = [innerWidth < 860 ? 350 : 520, 46, 12, 14, 34];
+  const [width, left, right, top, bottom] = [innerWidth < 860 ? 350 : 420, 46, 12, 14, 34];
   const px = (/** @type {number} */ v) => left + ((v - x0) / (x1 - x0 || 1)) * (width - left - right);
   const py = (/** @type {number} */ v) => top + ((y1 - v) / (y1 - y0)) * (height - top - bottom);
   const svg = s("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });

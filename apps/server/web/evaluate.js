@@ -29,7 +29,7 @@ export class EvaluateView {
     this.amount = h("input", { type: "range", "aria-label": "How much", oninput: () => this.showAmount(), onchange: () => attempt(() => this.evaluate()) });
     this.amountText = h("output", { class: "small" });
     this.amountRow = h("div", { class: "row grow", hidden: true }, h("span", { class: "grow" }, this.amount), this.amountText);
-    this.sure = h("div", { class: "stack" });
+    this.sure = h("div", { class: "grid two" });
     this.matrix = h("div", { class: "matrix", role: "group", "aria-label": "Confusion matrix: rows are what it is, columns what was read" });
     this.mistakes = h("div", { class: "stack", id: "mistakes", role: "status", "aria-live": "polite" });
     this.table = h("div", { class: "scroll" });
@@ -40,7 +40,7 @@ export class EvaluateView {
     this.root = h("div", null,
       intro("How good is it?", "Not one number but where it fails, whether its confidence can be trusted, and how much it bears."),
       h("div", { class: "stack-l" },
-        h("section", { class: "card row", "aria-label": "Which digits" }, h("label", { class: "row small" }, "Test digits", this.harder), this.amountRow),
+        h("section", { class: "card row", "aria-label": "Which digits" }, h("label", { class: "row small" }, h("span", null, "Test digits"), this.harder), this.amountRow),
         this.head,
         h("div", { class: "grid two" },
           card("What is mixed up", h("p", { class: "soft small" }, "Rows: what it is. Columns: what was read. Click a number to see the digits."), this.matrix),
@@ -135,9 +135,8 @@ export class EvaluateView {
     const answered = { name: "answered", hue: HUES[1], points: thresholds.map(({ confidence, answered }) => /** @type {[number, number]} */ ([confidence, answered / count])) };
     const right = { name: "right, of those answered", hue: HUES[0], points: thresholds.filter(({ answered }) => answered).map(({ confidence, answered, right }) => /** @type {[number, number]} */ ([confidence, right / answered])) };
     this.sure.replaceChildren(
-      h("div", { class: "row" }, h("span", { class: "small soft" }, "It answers from"), h("span", { class: "grow" }, slider)), words,
-      lines({ label: "Share answered, and share of those right, by the confidence asked for", x: "confidence asked for", y: "Share", xs: [0, 1], format, formatX: format, height: 180, series: [answered, right] }),
-      legend([answered, right]));
+      h("div", { class: "stack" }, h("p", { class: "soft small" }, "Below that confidence it keeps silent."), h("div", { class: "row" }, h("span", { class: "small soft" }, "It answers from"), h("span", { class: "grow" }, slider)), words, legend([answered, right])),
+      lines({ label: "Share answered, and share of those right, by the confidence asked for", x: "confidence asked for", y: "Share", xs: [0, 1], format, formatX: format, series: [answered, right] }));
   }
 
   /** Shows the digits of one cell, or the surest mistakes of all. @param {number | null} label @param {number | null} read */

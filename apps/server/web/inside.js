@@ -305,7 +305,7 @@ export class InsideView {
       slider("Shift", { min: -2, max: 2, value: shift }, (v) => (v < 0 ? "− " : "+ ") + Math.abs(v), (shift) => ({ shift })),
       h("div", { class: "row" }, h("button", { id: "switch-off", onclick: () => attempt(() => this.change(scale === 0 ? { scale: 1 } : { scale: 0, shift: 0 })) }, scale === 0 ? "Switch on again" : "Switch off"), h("button", { class: "quiet", disabled: !this.changes.length, onclick: () => attempt(() => this.undo()) }, `Undo all (${this.changes.length})`)),
       this.verdict,
-      h("div", { class: "row", hidden: !this.changes.length }, h("span", { class: "grow" }, name), h("button", { onclick: () => attempt(() => this.keep(name.value)) }, "Keep as a network of its own")));
+      h("div", { class: "row", hidden: !this.changes.length }, name, h("button", { onclick: () => attempt(() => this.keep(name.value)) }, "Keep as a network of its own")));
   }
 
   /** @param {Partial<Change>} to */

@@ -34,6 +34,8 @@ export class ReadView {
     this.asked = 0;
     /** @type {AbortController | null} */
     this.pending = null;
+    /** The camera's, while it is on. @type {MediaStream | null} */
+    this.stream = null;
     this.pad = new Pad({ width: 960, height: 600, label: "Sheet to draw digits on. With the keyboard: arrow keys move the pen, space puts it down or lifts it, Backspace undoes.", changed: () => this.drawn() });
     this.later = 0;
     /** @type {SVGElement | null} */
@@ -85,6 +87,16 @@ export class ReadView {
     requestAnimationFrame(() => this.pad.fit());
   }
 
+  hide() {
+    if (this.stream) this.clear();
+  }
+
+  /** The camera goes dark. */
+  dark() {
+    this.stream?.getTracks().forEach((track) => track.stop());
+    this.stream = null;
+  }
+
   drawn() {
     this.hint.hidden = !this.pad.empty;
     if (this.pad.empty) {
@@ -100,6 +112,7 @@ export class ReadView {
   }
 
   clear() {
+    this.dark();
     this.stage.replaceChildren(this.pad.canvas, this.hint);
     this.pad.clear();
   }
@@ -108,6 +121,7 @@ export class ReadView {
   take(file) {
     if (!file) return;
     this.file.value = "";
+    this.dark();
     attempt(async () => {
       this.pad.strokes = [];
       this.pad.paint();
@@ -115,7 +129,9 @@ export class ReadView {
       await this.read().catch(async (error) => {
         // A format that the browser knows and the server does not (HEIC, AVIF) becomes a PNG.
         if (error.code !== "unknown_format") throw error;
-        const bitmap = await createImageBitmap(file);
+        const bitmap = await createImageBitmap(file).catch(() => {
+          throw error;
+        });
         const canvas = h("canvas", { width: bitmap.width, height: bitmap.height });
         canvas.getContext("2d")?.drawImage(bitmap, 0, 0);
         this.blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
@@ -238,17 +254,22 @@ export class ReadView {
   camera() {
     attempt(async () => {
       if (!navigator.mediaDevices) throw new Error("The browser gives the camera only to localhost and https.");
-      const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 1920 } } });
-      const video = h("video", { srcObject: stream, autoplay: true, playsInline: true, muted: true });
-      const stop = () => stream.getTracks().forEach((track) => track.stop());
-      const shoot = h("button", { class: "primary", onclick: () => {
+      const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 1920 } } }).catch((error) => {
+        throw new Error(error.name === "NotFoundError" ? "There is no camera." : "The browser did not give the camera.");
+      });
+      // Also what was drawn goes: the sheet is behind the camera now.
+      this.clear();
+      this.stream = stream;
+      const video = h("video", { srcObject: stream, autoplay: true, playsInline: true, muted: true, "aria-label": "What the camera sees" });
+      const shoot = h("button", { class: "primary", disabled: true, onclick: () => {
         const canvas = h("canvas", { width: video.videoWidth, height: video.videoHeight });
         canvas.getContext("2d")?.drawImage(video, 0, 0);
-        stop();
         canvas.toBlob((blob) => this.take(blob ?? undefined), "image/jpeg", 0.95);
       } }, "Take the picture");
-      const cancel = h("button", { onclick: () => (stop(), this.clear()) }, "Cancel");
-      this.stage.replaceChildren(h("div", { class: "stack", style: { padding: "12px" } }, video, h("div", { class: "row" }, shoot, cancel)));
+      video.addEventListener("loadeddata", () => (shoot.disabled = false));
+      const cancel = h("button", { onclick: () => this.clear() }, "Cancel");
+      this.stage.replaceChildren(h("div", { class: "stack camera" }, video, h("div", { class: "row" }, shoot, cancel)));
+      shoot.focus();
     });
   }
 }

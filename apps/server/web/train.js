@@ -110,7 +110,7 @@ export class TrainView {
     this.kinds.replaceChildren(
       h("p", { class: "soft small" }, `${total.toLocaleString("en")} ${set}; how many of each, and what they look like on average:`),
       h("div", { class: "chips" }, digits.map(({ digit, count, mean }) => h("figure", { class: "chip" }, digitPicture(bytes(mean), 44, `The mean of all ${digit}s`), h("small", null, `${digit}: ${count.toLocaleString("en")}`)))),
-      h("figure", null, h("figcaption", null, "How dark their pixels are"), columns({ label: "How dark pixels are", counts: pixels, hue: HUES[0], from: "paper", to: "ink" })));
+      h("figure", { class: "narrow" }, h("figcaption", null, "How dark their pixels are"), columns({ label: "How dark pixels are", counts: pixels, hue: HUES[0], from: "paper", to: "ink" })));
   }
 
   /** @param {boolean} paused */
