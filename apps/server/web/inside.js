@@ -2,7 +2,7 @@
 
 import { ask, models } from "./api.js";
 import { looked } from "./read.js";
-import { attempt, best, bytes, card, digitPicture, field, fixed, h, intro, notice, percent, signedPicture } from "./ui.js";
+import { attempt, best, bytes, card, digitPicture, field, fixed, h, intro, notice, percent, refill, signedPicture } from "./ui.js";
 import { place, table, terms, windows } from "./unit.js";
 
 /** @typedef {import("./api.js").Change} Change */
@@ -37,7 +37,7 @@ export class InsideView {
     /** @type {{pixels: string, label: number | string}[] | null} */
     this.tests = null;
     this.verdict = h("div", { class: "stack" });
-    this.strip = h("div", { class: "chips" });
+    this.strip = h("div", { class: "chips line" });
     this.heard = h("div", { class: "stack" });
     this.layers = h("div", { class: "stack" });
     this.sheet = h("div", { class: "weights" });
@@ -51,14 +51,14 @@ export class InsideView {
       h("div", { class: "stack-l" },
         card("A digit", this.strip),
         h("div", { class: "grid two" },
-          card("Which pixels spoke for the answer", this.heard),
-          card("From layer to layer", this.layers)),
-        h("div", { class: "grid two" },
-          card("First layer’s weights as pictures", h("p", { class: "soft small" }, "One picture for each unit: blue pixels speak for it, orange ones against it. Click one to see its sum."), this.pager, this.sheet),
-          card("One unit, spelled out", this.neuron)),
-        h("div", { class: "grid two" },
-          card("Softmax, step by step", this.softmax, this.warmth),
-          card("What is it worth?", this.worth))));
+          h("div", { class: "stack-l" },
+            card("From layer to layer", this.layers),
+            card("Softmax, step by step", this.softmax, this.warmth)),
+          h("div", { class: "stack-l" },
+            card("Which pixels spoke for the answer", this.heard),
+            card("First layer’s weights as pictures", h("p", { class: "soft small" }, "One picture for each unit: blue pixels speak for it, orange ones against it. Click one to see its sum."), this.pager, this.sheet),
+            card("One unit, spelled out", this.neuron),
+            card("What is it worth?", this.worth)))));
     models.listeners.add(() => {
       this.changes = [];
       this.layer = this.unit = this.from = 0;
@@ -83,7 +83,7 @@ export class InsideView {
       await this.look(true);
     }
     const all = [...(looked.pixels ? [{ pixels: looked.pixels, label: "yours" }] : []), ...tests];
-    this.strip.replaceChildren(...all.map(({ pixels, label }) => h("button", { class: "chip", "aria-pressed": String(pixels === this.pixels), "aria-label": `Look at ${label === "yours" ? "your digit" : `a ${label}`}`, onclick: () => attempt(async () => {
+    refill(this.strip, ...all.map(({ pixels, label }) => h("button", { class: "chip", "aria-pressed": String(pixels === this.pixels), "aria-label": `Look at ${label === "yours" ? "your digit" : `a ${label}`}`, onclick: () => attempt(async () => {
       this.pixels = pixels;
       this.digit = null;
       await this.look(false);
@@ -121,7 +121,7 @@ export class InsideView {
     const picture = digitPicture(bytes(this.pixels), 28, "The digit");
     picture.style.width = "100%";
     picture.style.height = "auto";
-    this.heard.replaceChildren(
+    refill(this.heard,
       h("div", { class: "row" }, h("span", { class: "small soft" }, "Speaking for"), h("div", { class: "ten grow" }, [...Array(10).keys()].map((d) => h("button", { "aria-pressed": String(d === digit), title: percent(probabilities[d], 2), onclick: () => attempt(() => ((this.digit = d), this.look(false))) }, d)))),
       h("div", { class: "grid", style: { "grid-template-columns": "repeat(3, minmax(0, 1fr))", gap: "12px" } },
         h("figure", { class: "stack", style: { gap: "6px" } }, picture, h("figcaption", null, `Read as ${best(probabilities)}, ${percent(Math.max(...probabilities))} sure`)),
@@ -133,7 +133,7 @@ export class InsideView {
     const model = models.chosen;
     const { layers, inputs } = /** @type {Inside} */ (this.seen);
     if (!model) return;
-    this.layers.replaceChildren(
+    refill(this.layers,
       h("div", { class: "small" }, h("b", null, "Pixels"), h("span", { class: "soft" }, ` · 784 values, ${inputs.filter((v) => v > 0).length} of them not 0`)),
       ...layers.flatMap((values, i) => {
         const layer = model.layers[i];
@@ -194,12 +194,13 @@ export class InsideView {
     const off = this.changeable(0);
     // A dense unit has a weight for each pixel, a convolution one for each of its window.
     const across = first?.window ? first.weights[1] : 28;
-    this.sheet.replaceChildren(...weights.map((/** @type {number[]} */ w, /** @type {number} */ i) => {
+    refill(this.sheet, ...weights.map((/** @type {number[]} */ w, /** @type {number} */ i) => {
       const unit = this.from + i;
       return h("button", { "aria-label": `Unit ${unit}`, "aria-pressed": String(this.layer === 0 && this.unit === unit), class: this.changes.some((c) => c.layer === off && c.unit === unit && c.scale === 0) ? "off" : "", onclick: () => attempt(() => this.pick(0, unit)) }, signedPicture(w, across));
     }));
+    this.sheet.classList.toggle("large", units <= 16);
     const turn = (/** @type {number} */ by) => attempt(() => ((this.from += by), this.showSheet()));
-    this.pager.replaceChildren(
+    refill(this.pager,
       h("span", { class: "small soft grow" }, `${first?.text ?? ""}: units ${this.from} to ${Math.min(this.from + PAGE, units) - 1} of ${units}`),
       h("button", { disabled: this.from === 0, onclick: () => turn(-PAGE), "aria-label": "Units before" }, "‹"),
       h("button", { disabled: this.from + PAGE >= units, onclick: () => turn(PAGE), "aria-label": "Units after" }, "›"));
@@ -221,6 +222,7 @@ export class InsideView {
     const { layer: at, unit } = this;
     const layer = model.layers[at];
     const { weights, biases, units } = await ask(`/v1/models/${model.name}/weights?layer=${at}&from=${unit}&count=1`);
+    // Another unit was chosen meanwhile.
     if (this.layer !== at || this.unit !== unit || this.seen !== seen) return;
     const change = this.current.layer === at ? this.current : { scale: 1, shift: 0 };
     const [height, width, channels] = layer.shape;
@@ -237,12 +239,12 @@ export class InsideView {
       const input = h("input", { type: "number", min: 0, max: most, value: now, onchange: () => attempt(() => set(Math.min(most, Math.max(0, Math.round(Number(input.value)))))) });
       return field(label, input);
     };
-    const move = (/** @type {{row?: number, column?: number}} */ to) => ((this.at = { ...where, ...to }), this.showUnit());
+    const move = (/** @type {{row?: number, column?: number}} */ to) => ((this.at = { ...(this.at ?? where), ...to }), this.showUnit());
     // What follows at the same place, up to the next layer that moves values about.
     const chain = [`sum ${fixed(total)}`];
     for (let i = at + 1; i < model.layers.length && ["activation", "batch_norm"].includes(model.layers[i].kind); i++) chain.push(`${model.layers[i].text} ${fixed(value(i))}`);
     const end = at === model.layers.length - 1 ? `score of ${unit < 10 ? `the ${unit}` : "what is no digit"}: ${fixed(total)}` : chain.join(" → ");
-    this.neuron.replaceChildren(
+    refill(this.neuron,
       h("div", { class: "fields" }, field("Layer", choose), number("Unit", unit, units - 1, (to) => this.pick(at, to)),
         ...(hasMaps(layer) ? [number("Column", where.column, width - 1, (column) => move({ column })), number("Row", where.row, height - 1, (row) => move({ row }))] : [])),
       ...(layer.window ? [windows(layer, all)] : []),
@@ -298,7 +300,7 @@ export class InsideView {
       return h("div", { class: "row" }, h("span", { class: "small soft" }, label), h("span", { class: "grow" }, input), output);
     };
     const name = h("input", { value: "changed", pattern: "[A-Za-z0-9_.\\-]{1,64}", "aria-label": "Name of the changed network" });
-    this.worth.replaceChildren(
+    refill(this.worth,
       h("p", { class: "soft small" }, "Scale what the chosen unit puts out, shift it or switch it off, and see the accuracy on the test digits move. The network itself stays as it is."),
       h("b", null, `Layer ${layer + 1}, unit ${unit}`),
       slider("Scale", { min: 0, max: 2, value: scale }, (v) => `× ${v}`, (scale) => ({ scale })),

@@ -3,7 +3,7 @@
 import { ask, models } from "./api.js";
 import { mine } from "./mine.js";
 import { Pad } from "./pad.js";
-import { attempt, bars, bytes, card, digitPicture, download, h, intro, notice, percent, s } from "./ui.js";
+import { attempt, bars, bytes, card, digitPicture, download, h, intro, notice, percent, refill, s } from "./ui.js";
 
 /** @typedef {import("./api.js").Reading} Reading */
 /** @typedef {import("./api.js").Box} Box */
@@ -79,6 +79,11 @@ export class ReadView {
     document.addEventListener("paste", (event) => {
       const file = [...(event.clipboardData?.files ?? [])].find((f) => f.type.startsWith("image/"));
       if (file && this.root.isConnected) this.take(file);
+    });
+    document.addEventListener("keydown", (event) => {
+      const writes = event.target instanceof Element && event.target.closest("input, select, textarea");
+      if (!this.root.isConnected || writes || event.ctrlKey || event.altKey || event.metaKey || !/^[0-9]$/.test(event.key)) return;
+      this.label(Number(event.key));
     });
     models.listeners.add(() => this.root.isConnected && this.blob && this.read());
   }
@@ -188,7 +193,7 @@ export class ReadView {
   }
 
   showChips() {
-    this.chips.replaceChildren(...this.found.map((found, i) => h("button", {
+    refill(this.chips, ...this.found.map((found, i) => h("button", {
       class: found.sure ? "chip" : "chip unsure", "aria-pressed": String(i === this.at), onclick: () => this.select(i),
       "aria-label": found.sure ? `${found.digit}, ${percent(found.confidence)} sure` : `perhaps ${found.digit}, ${percent(found.confidence)} sure`,
     }, digitPicture(bytes(found.pixels), 44, ""), h("b", null, found.sure ? found.digit : `${found.digit}?`), h("small", null, percent(found.confidence, 0)))));
@@ -206,16 +211,21 @@ export class ReadView {
     const found = this.found[this.at];
     if (!found) return this.detail.replaceChildren();
     looked.pixels = found.pixels;
-    const label = (/** @type {number} */ digit) => h("button", { "aria-label": `It is a ${digit}`, onclick: () => {
-      mine.add({ label: digit, pixels: found.pixels });
-      notice(`Noted as ${digit} among your digits; teach them on the page Teach.`);
-    } }, digit);
+    const label = (/** @type {number} */ digit) => h("button", { "aria-label": `It is a ${digit}`, onclick: () => this.label(digit) }, digit);
     this.detail.replaceChildren(
       h("div", { class: "grid", style: { "grid-template-columns": "148px minmax(0, 1fr)", gap: "18px" } },
         h("div", { class: "stack" }, digitPicture(bytes(found.pixels), 148, "What the network saw, 28 by 28 pixels"), h("span", { class: "soft small" }, "What the network saw")),
         bars(found.probabilities)),
-      h("div", { class: "row spread" }, h("span", { class: "soft small" }, "Wrong? Say what it is:"), h("a", { href: "#inside", class: "small" }, "Look inside")),
+      h("div", { class: "row spread" }, h("span", { class: "soft small" }, "Wrong? Click or type what it is:"), h("a", { href: "#inside", class: "small" }, "Look inside")),
       h("div", { class: "ten" }, [...Array(10).keys()].map(label)));
+  }
+
+  /** The chosen digit joins a person's own. @param {number} label */
+  label(label) {
+    const found = this.found[this.at];
+    if (!found) return;
+    mine.add({ label, pixels: found.pixels });
+    notice(`Noted as ${label} among your digits; teach them on the page Teach.`);
   }
 
   /** The picture with boxes around what was found. */

@@ -41,7 +41,7 @@ export class RunCard {
     this.save = h("a", { class: "button", href: `/v1/models/${run.model}/file`, download: `${run.model}.safetensors` }, "Save");
     this.steering = h("div", { class: "row" }, h("span", { class: "small soft" }, "Rate"), h("span", { class: "grow" }, this.rate), this.rateText);
     const details = (/** @type {string} */ title, /** @type {boolean} */ open, /** @type {HTMLElement[]} */ ...all) => h("details", { open, ontoggle: () => this.look() }, h("summary", null, title), all);
-    this.firstLayer = details("Weights of the first layer", true, this.weights);
+    this.firstLayer = details("Weights of the first layer", ["running", "paused"].includes(run.status), this.weights);
     this.allLayers = details("All layers: how weights are spread, and how far they move", false, h("p", { class: "soft small" }, "Columns: how many weights lie where (heights are roots). Line: before the first step."), this.spreads, this.moved);
     this.root = h("section", { class: "card stack run", style: { "--hue": hue }, "aria-label": `Run ${run.id}` },
       h("div", { class: "row" }, h("h2", null, `Run ${run.id} · ${run.name}`), this.status, h("span", { class: "grow" }), h("button", { class: "quiet", "aria-label": `Forget run ${run.id}`, onclick: () => attempt(() => ask(`/v1/runs/${run.id}`, { method: "DELETE" })) }, "×")),

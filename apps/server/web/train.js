@@ -30,7 +30,7 @@ export class TrainView {
     this.seed = h("input", { type: "number", min: 0, value: 1 });
     this.curves = h("div", { class: "grid two" });
     this.rest = 0;
-    this.examples = h("div", { class: "chips", role: "status" });
+    this.examples = h("div", { class: "chips" });
     this.kinds = h("div", { class: "stack" });
     this.list = h("div", { class: "stack-l", id: "runs" });
     this.empty = h("div", { class: "card soft" }, "No runs yet. Start one, and another with something changed: their curves are drawn side by side.");

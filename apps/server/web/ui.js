@@ -62,7 +62,9 @@ export function notice(what) {
   const advice = what instanceof Error && "advice" in what ? String(what.advice) : "";
   const text = what instanceof Error ? what.message : String(what);
   const element = h("div", { class: "notice" }, text, advice && h("small", null, advice));
-  document.getElementById("notices")?.append(element);
+  const notices = document.getElementById("notices");
+  notices?.append(element);
+  if (notices && notices.children.length > 2) notices.firstElementChild?.remove();
   setTimeout(() => element.remove(), 6000);
 }
 
@@ -148,6 +150,17 @@ export function bars(probabilities) {
   const read = best(probabilities);
   return h("div", { class: "bars", role: "list", "aria-label": "Probability of each digit" }, probabilities.map((p, digit) =>
     h("div", { class: digit === read ? "bar best" : "bar", role: "listitem" }, h("span", null, digit), h("i", { style: { "--p": p }, "aria-hidden": "true" }), h("span", null, percent(p, p > 0.9995 ? 0 : 1)))));
+}
+
+/**
+ * Replaces what is in an element. Who works with the keyboard stays at the control they were at.
+ * @param {Element} element @param {...Child} children
+ */
+export function refill(element, ...children) {
+  const controls = () => /** @type {HTMLElement[]} */ ([...element.querySelectorAll("button, input, select, a[href], [tabindex]")]);
+  const at = controls().indexOf(/** @type {HTMLElement} */ (document.activeElement));
+  element.replaceChildren(...h("div", null, ...children).childNodes);
+  if (at >= 0) controls()[at]?.focus({ preventScroll: true });
 }
 
 /** Saves text as a file. @param {string} name @param {string} text @param {string} kind */
