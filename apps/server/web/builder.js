@@ -20,6 +20,7 @@ const DISTORTIONS = [
   ["shear", "Slant", 0.2],
   ["elastic", "Elastic, pixels", 1],
   ["stroke", "Stroke, share", 0.3],
+  ["erase", "Erased square, pixels", 0],
 ];
 
 /** @param {string[]} values @param {() => void} changed */
@@ -153,7 +154,7 @@ export class Builder {
       training: {
         ...training, batch: of(this.batch), learning_rate: of(this.rate), schedule, optimizer: this.optimizer.value,
         momentum: sgd ? of(this.momentum) : 0, weight_decay: of(this.decay), label_smoothing: of(this.smoothing), average: of(this.average), shuffle: this.shuffle.checked,
-        augment: this.distort.checked ? Object.fromEntries(this.distortions.map(({ name, input }) => [name, of(input)])) : undefined,
+        augment: this.distort.checked ? { ...training.augment, ...Object.fromEntries(this.distortions.map(({ name, input }) => [name, of(input)])) } : undefined,
         scenes: this.photograph.checked ? { share: of(this.share), none: of(this.none) } : undefined,
       },
       data: { ...data, train: this.train.value === "" ? undefined : of(this.train), validation: of(this.validation) },

@@ -29,6 +29,8 @@ export class InsideView {
     this.unit = 0;
     /** Where the chosen unit's window lies; null is where its value is largest. @type {{row: number, column: number} | null} */
     this.at = null;
+    /** The weights of the chosen unit. @type {{seen: Inside, layer: number, unit: number, weights: Promise<any>} | null} */
+    this.fetched = null;
     this.temperature = 1;
     this.from = 0;
     this.asked = 0;
@@ -221,7 +223,11 @@ export class InsideView {
     if (!model || !seen) return;
     const { layer: at, unit } = this;
     const layer = model.layers[at];
-    const { weights, biases, units } = await ask(`/v1/models/${model.name}/weights?layer=${at}&from=${unit}&count=1`);
+    // At another place of the same map the weights are the same.
+    if (this.fetched?.seen !== seen || this.fetched.layer !== at || this.fetched.unit !== unit) {
+      this.fetched = { seen, layer: at, unit, weights: ask(`/v1/models/${model.name}/weights?layer=${at}&from=${unit}&count=1`) };
+    }
+    const { weights, biases, units } = await this.fetched.weights;
     // Another unit was chosen meanwhile.
     if (this.layer !== at || this.unit !== unit || this.seen !== seen) return;
     const change = this.current.layer === at ? this.current : { scale: 1, shift: 0 };
