@@ -3,7 +3,8 @@
     python bench/server/nonsense.py http://127.0.0.1:8080/ 10000
 
 Prints how often each status came, and ends with 1 if one was 500 or above (but for 503, which is
-what a busy server should say) or if an answer of 400 and above had not the one shape.
+what a busy server should say), if an answer of 400 and above had not the one shape, or if a request
+whose head was whole got no answer.
 """
 
 import collections
@@ -86,12 +87,12 @@ def main():
         head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(data)}\r\n"
         head += f"Content-Type: {kind}\r\n\r\n" if kind else "\r\n"
         request = head.encode("latin-1") + data
-        if rng.random() < 0.05:
+        broken = rng.random() < 0.05
+        if broken:
             request = mutate(rng, request[: len(head)])
         if connection is None:
             connection = socket.create_connection((address.hostname, address.port), timeout=30)
             stream = connection.makefile("rb")
-        broken = request[: len(head)] != head.encode("latin-1")
         answer = None
         try:
             connection.sendall(request)
@@ -103,6 +104,8 @@ def main():
             seen[type(error).__name__] += 1
         if answer is None:
             seen["closed"] += 1
+            if not broken:
+                wrong.append((i, "no answer", method, path, ""))
         else:
             status, text = answer
             seen[status] += 1

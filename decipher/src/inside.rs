@@ -1,7 +1,7 @@
 //! Looking into a network: what each layer makes of a digit, which pixels spoke for an answer,
 //! which units are dead, and what the network is worth with some units changed.
 
-use decipher_nn::Inputs;
+use decipher_nn::{Inputs, TensorSpec};
 use rayon::prelude::*;
 
 use crate::data::Dataset;
@@ -12,7 +12,8 @@ const CHUNK: usize = 32;
 /// A unit whose value moves less than this over all digits tells nothing about them.
 const STILL: f32 = 1e-4;
 
-/// Scales what comes into one unit: its weights and its bias.
+/// Changes one unit: scales its weights and its bias (after batch normalisation, what the layer
+/// scales and shifts its channel by), then shifts its bias.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Change {
     /// The layer, from 0; it must have weights.
@@ -21,6 +22,8 @@ pub struct Change {
     pub unit: usize,
     /// What its weights and bias are multiplied with; 0 switches it off.
     pub scale: f32,
+    /// What is added to its bias afterwards.
+    pub shift: f32,
 }
 
 impl Model {
@@ -54,22 +57,24 @@ impl Model {
         images.par_chunks(CHUNK * Dataset::PIXELS).flat_map_iter(chunk).collect()
     }
 
-    /// How each of the 784 pixels of `image` spoke for `digit`: for an inked pixel, what the
-    /// digit's score would lose were it paper; for a pixel of paper, what it would gain were it
-    /// ink. Scores are the last layer's values.
+    /// How each of the 784 pixels of `image` spoke for `digit`: for a pixel that is ink to this
+    /// network, what the digit's score would lose were it paper; for any other, what it would gain
+    /// were it ink. Scores are the last layer's values.
     ///
     /// # Panics
     /// If `image` is not of 784 pixels, or `digit` is above 9.
     pub fn influence(&self, image: &[u8], digit: usize) -> Vec<f32> {
         assert!(image.len() == Dataset::PIXELS && digit < 10, "784 pixels and a digit");
+        // A faint rim is paper to a network whose pixels are binarised above it.
+        let is_ink = |pixel: u8| self.pixels.value(pixel) > 0.0;
         let mut images = image.repeat(Dataset::PIXELS + 1);
         for (pixel, image) in images.chunks_exact_mut(Dataset::PIXELS).skip(1).enumerate() {
-            image[pixel] = if image[pixel] > 0 { 0 } else { 255 };
+            image[pixel] = if is_ink(image[pixel]) { 0 } else { 255 };
         }
         let scores = self.values_of(self.network.layers().len() - 1, &images);
         let all = scores[0][digit];
         let changed = scores[1..].iter().zip(image);
-        changed.map(|(s, &p)| if p > 0 { all - s[digit] } else { s[digit] - all }).collect()
+        changed.map(|(s, &p)| if is_ink(p) { all - s[digit] } else { s[digit] - all }).collect()
     }
 
     /// For every layer, the units whose value is the same for all of `images`: they tell nothing.
@@ -96,24 +101,28 @@ impl Model {
     pub fn changed(&self, changes: &[Change]) -> Result<Model, String> {
         let mut model = self.clone();
         let specs = self.network.tensors();
-        for &Change { layer, unit, scale } in changes {
-            let of_layer: Vec<_> = specs
-                .iter()
-                .filter(|s| s.name.split('.').next() == Some(&*layer.to_string()))
-                .collect();
-            if of_layer.is_empty() {
+        for &Change { layer, unit, scale, shift } in changes {
+            if !scale.is_finite() || !shift.is_finite() {
+                return Err(format!("layer {layer}, unit {unit}: scale and shift must be numbers"));
+            }
+            // The statistics of batch normalisation tell of its input, which stays as it was.
+            let part = |s: &TensorSpec, names: [&str; 2]| {
+                s.name
+                    .split_once('.')
+                    .is_some_and(|(l, name)| l.parse() == Ok(layer) && names.contains(&name))
+            };
+            let Some(added) = specs.iter().find(|s| part(s, ["bias", "shift"])) else {
                 return Err(format!("layer {layer} has no weights to change"));
+            };
+            let units = added.len();
+            if unit >= units {
+                return Err(format!("layer {layer} has units 0 to {}, not {unit}", units - 1));
             }
-            if !scale.is_finite() {
-                return Err(format!("layer {layer}, unit {unit}: the scale is not a number"));
-            }
-            for spec in of_layer {
-                let units = spec.shape[spec.shape.len() - 1];
-                if unit >= units {
-                    return Err(format!("layer {layer} has units 0 to {}, not {unit}", units - 1));
-                }
+            let multiplied = specs.iter().filter(|s| part(s, ["weight", "scale"]));
+            for (spec, shift) in multiplied.map(|spec| (spec, 0.0)).chain([(added, shift)]) {
                 let mut values = model.params.tensor(spec);
-                values.iter_mut().skip(unit).step_by(units).for_each(|w| *w *= scale);
+                let of_unit = values.iter_mut().skip(unit).step_by(units);
+                of_unit.for_each(|w| *w = *w * scale + shift);
                 model.params.set_tensor(spec, &values);
             }
         }
@@ -176,6 +185,9 @@ mod tests {
     use super::*;
     use crate::data::sample;
     use crate::metrics::best;
+    use crate::model::{Pixels, Source};
+    use crate::recipe::Recipe;
+    use crate::train::untrained;
 
     #[test]
     fn the_last_layer_decides() {
@@ -206,17 +218,50 @@ mod tests {
     }
 
     #[test]
+    fn a_rim_below_the_threshold_is_paper() {
+        let mut model = Model::bundled();
+        model.pixels = Pixels::Binary { above: 79 };
+        let mut image = [0; Dataset::PIXELS];
+        image[400] = 79;
+        let mut inked = image;
+        inked[400] = 255;
+        let score = |image: &[u8]| model.layer_values(image).pop().unwrap()[3];
+        let gain = score(&inked) - score(&image);
+        assert!(gain.abs() > 1e-3 && (model.influence(&image, 3)[400] - gain).abs() < 1e-3);
+    }
+
+    #[test]
     fn a_unit_switched_off_is_dead() {
         let (model, digits) = (Model::bundled(), sample().range(0..64));
         let before = model.dead_units(digits.images());
         let unit =
             (0..model.network.output_shape(0).values()).find(|u| !before[0].contains(u)).unwrap();
-        let changed = model.changed(&[Change { layer: 0, unit, scale: 0.0 }]).unwrap();
+        let changed = model.changed(&[Change { layer: 0, unit, scale: 0.0, shift: 0.0 }]).unwrap();
         assert!(changed.dead_units(digits.images())[0].contains(&unit));
-        let same = model.changed(&[Change { layer: 0, unit, scale: 1.0 }]).unwrap();
+        let same = model.changed(&[Change { layer: 0, unit, scale: 1.0, shift: 0.0 }]).unwrap();
         assert!(same.params.values() == model.params.values());
         for (layer, unit) in [(1, 0), (99, 0), (0, 1 << 20)] {
-            assert!(model.changed(&[Change { layer, unit, scale: 0.0 }]).is_err());
+            assert!(model.changed(&[Change { layer, unit, scale: 0.0, shift: 0.0 }]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_channel_is_scaled_and_shifted_also_behind_batch_normalisation() {
+        let recipe = Recipe::find("fast-99").unwrap();
+        let model = untrained(&recipe, Source::Sample, 1);
+        let image = sample().image(0).to_vec();
+        for layer in [0, 1] {
+            let change = Change { layer, unit: 3, scale: 0.5, shift: 0.25 };
+            let changed = model.changed(&[change]).unwrap();
+            let (before, after) = (
+                model.values_of(layer, &image).remove(0),
+                changed.values_of(layer, &image).remove(0),
+            );
+            let channels = model.network.output_shape(layer).channels;
+            for (i, (b, a)) in before.iter().zip(&after).enumerate() {
+                let expected = if i % channels == 3 { 0.5 * b + 0.25 } else { *b };
+                assert!((a - expected).abs() < 1e-5, "layer {layer}, value {i}: {b} -> {a}");
+            }
         }
     }
 

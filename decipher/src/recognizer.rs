@@ -169,7 +169,13 @@ impl Recognizer {
         for line in &layout.lines {
             let mut found: Vec<(Glyph, [f32; 10])> = Vec::new();
             for (glyph, whole) in line.glyphs.iter().zip(&mut probabilities) {
-                let parts = if !layout.single && best(&whole).1 < SURE && cuts_left > 0 {
+                // A crop that is no wider than high shows one digit, however long its hook.
+                let bounds = glyph.bounds;
+                let alone = layout.stages.gray.height() <= vision::CROP
+                    && bounds.width <= bounds.height
+                    && line.glyphs.len() == 1;
+                let may_cut = !layout.single && !alone && cuts_left > 0;
+                let parts = if may_cut && best(&whole).1 < SURE {
                     cuts_left -= 1;
                     self.cut(layout, glyph, &whole)
                 } else {

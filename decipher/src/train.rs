@@ -219,6 +219,41 @@ pub fn train_from(
     })
 }
 
+/// The recipe's network before the first step.
+pub fn untrained(recipe: &Recipe, source: Source, seed: u64) -> Model {
+    Model {
+        network: recipe.network.clone(),
+        params: recipe.network.init(recipe.init, seed),
+        loss: recipe.loss,
+        pixels: recipe.pixels,
+        training: TrainingRecord {
+            recipe: recipe.name.clone(),
+            decipher: env!("CARGO_PKG_VERSION").into(),
+            seed,
+            epochs: 0,
+            source,
+            train_count: 0,
+            validation_count: 0,
+            loss: 0.0,
+            validation_accuracy: 0.0,
+        },
+    }
+}
+
+/// The `count` first training digits, and their classes, as that epoch of the training shows them:
+/// distorted, or with a scene in their place.
+pub fn examples(
+    recipe: &Recipe,
+    split: &Split,
+    seed: u64,
+    epoch: u32,
+    count: usize,
+) -> Vec<([u8; Dataset::PIXELS], u8)> {
+    (0..count.min(split.train.len()) as u32)
+        .map(|row| drawn(recipe, split, seed, epoch, row))
+        .collect()
+}
+
 struct Run<'a> {
     recipe: &'a Recipe,
     split: &'a Split,
@@ -267,23 +302,9 @@ impl<'a> Run<'a> {
         } else {
             Learner::Batch(batches(), inputs())
         };
-        let model = Model {
-            network: recipe.network.clone(),
-            params: recipe.network.init(recipe.init, seed),
-            loss: recipe.loss,
-            pixels: recipe.pixels,
-            training: TrainingRecord {
-                recipe: recipe.name.clone(),
-                decipher: env!("CARGO_PKG_VERSION").into(),
-                seed,
-                epochs: 0,
-                source: split.source,
-                train_count: split.train.len(),
-                validation_count: split.validation.len(),
-                loss: 0.0,
-                validation_accuracy: 0.0,
-            },
-        };
+        let mut model = untrained(recipe, split.source, seed);
+        model.training.train_count = split.train.len();
+        model.training.validation_count = split.validation.len();
         let epochs = epochs.unwrap_or(training.epochs);
         Self { recipe, split, seed, epochs, model, learner, rate: 1.0, clock: Duration::ZERO }
     }

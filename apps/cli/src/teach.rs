@@ -29,7 +29,7 @@ pub struct Arguments {
     /// Where to save the taught network
     #[arg(long, value_name = "FILE", default_value = "taught.safetensors")]
     out: PathBuf,
-    /// How often to go through the lesson [default: 4]
+    /// How often to go through the lesson [default: 3]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     epochs: Option<u32>,
     /// Another seed holds other digits back

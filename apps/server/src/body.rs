@@ -1,14 +1,18 @@
 //! Taking in what a client sends: not too much, not too slowly, and not more than there is memory
 //! for, whatever the client claims.
 
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::Error;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt;
+use hyper::body::{Frame, SizeHint};
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -17,6 +21,10 @@ use crate::error::ApiError;
 
 /// Bytes of memory that one permit of the budget stands for.
 const UNIT: usize = 1024;
+/// Most bytes of a refused body that are taken in so that its connection can go on.
+const DRAINED: u64 = 1 << 20;
+/// Longest time for that.
+const DRAIN: Duration = Duration::from_secs(1);
 
 /// How much a client may send.
 #[derive(Clone)]
@@ -165,5 +173,74 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for At<T> {
                 "/openapi.json lists the addresses there are",
             )),
         }
+    }
+}
+
+/// A body that leaves what is not read of it to its [`Rest`].
+struct Lent {
+    body: Body,
+    rest: Arc<Mutex<Option<Body>>>,
+}
+
+impl HttpBody for Lent {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let rest = std::mem::take(&mut self.body);
+        *self.rest.lock().unwrap_or_else(PoisonError::into_inner) = Some(rest);
+    }
+}
+
+/// What is left of a body when its request has been answered.
+pub struct Rest {
+    rest: Arc<Mutex<Option<Body>>>,
+    /// The client waits to be asked for the body, so none is on its way.
+    waits: bool,
+}
+
+impl Rest {
+    /// Splits the rest of its body off a request.
+    pub fn of(request: Request) -> (Request, Self) {
+        let waits = request.headers().contains_key(header::EXPECT);
+        let rest = Arc::default();
+        let lent = Arc::clone(&rest);
+        (request.map(|body| Body::new(Lent { body, rest: lent })), Self { rest, waits })
+    }
+
+    /// Takes in what is left, up to a limit. Without that, an answer given before the body was
+    /// read would cost the client its connection. Returns whether nothing is left.
+    pub async fn drained(self) -> bool {
+        let rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut rest) = rest.filter(|rest| !rest.is_end_stream()) else { return true };
+        if self.waits || rest.size_hint().lower() > DRAINED {
+            return false;
+        }
+        let take_in = async {
+            let mut left = DRAINED;
+            while let Some(frame) = rest.frame().await {
+                let taken = frame.ok()?.data_ref().map_or(0, Bytes::len) as u64;
+                left = left.checked_sub(taken)?;
+            }
+            Some(())
+        };
+        matches!(tokio::time::timeout(DRAIN, take_in).await, Ok(Some(())))
     }
 }

@@ -1,4 +1,4 @@
-//! How good a model is, where it fails, and what goes on inside it.
+//! How good a model is, and where it fails.
 
 use axum::Json;
 use axum::extract::State;
@@ -6,18 +6,19 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use decipher::data::Dataset;
 use decipher::distort::Distortion;
-use decipher::inside::{Change, principal_plane};
+use decipher::inside::principal_plane;
 use decipher::metrics::{Evaluation, accuracy, best, interval_95};
 use decipher::model::Model;
 use decipher::report::round;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::App;
-use crate::body::{Asked, At, Parameters};
+use crate::body::{Asked, At};
 use crate::error::{ApiError, Problem};
+use crate::inside::{UnitChange, changed};
 use crate::workers::Weight;
 
 /// Test digits that curves are drawn with.
@@ -26,43 +27,10 @@ const CURVE: usize = 1_000;
 const MAP: usize = 600;
 /// Most mistakes in an answer.
 const MISTAKES: usize = 300;
-/// Most units whose weights are in one answer.
-const UNITS: usize = 64;
-/// Most changed units.
-const CHANGES: usize = 1_000;
 
 /// The addresses of this file.
 pub fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(evaluate))
-        .routes(routes!(robustness))
-        .routes(routes!(map))
-        .routes(routes!(inside))
-        .routes(routes!(weights))
-        .routes(routes!(digits))
-}
-
-/// A unit whose weights and bias are scaled.
-#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct UnitChange {
-    /// A layer with weights, from 0.
-    layer: usize,
-    /// A unit of it, from 0.
-    unit: usize,
-    /// 0 switches it off.
-    scale: f32,
-}
-
-fn changed(model: &Model, changes: &[UnitChange]) -> Result<Model, ApiError> {
-    if changes.len() > CHANGES {
-        let error = format!("{} changes are more than {CHANGES}", changes.len());
-        return Err(ApiError::invalid(error, "change fewer units"));
-    }
-    let change = |c: &UnitChange| Change { layer: c.layer, unit: c.unit, scale: c.scale };
-    let changes: Vec<_> = changes.iter().map(change).collect();
-    let advice = "GET /v1/models/{name} tells its layers and their units";
-    model.changed(&changes).map_err(|e| ApiError::invalid(e, advice))
+    OpenApiRouter::new().routes(routes!(evaluate)).routes(routes!(robustness)).routes(routes!(map))
 }
 
 /// What to evaluate.
@@ -72,6 +40,11 @@ struct EvaluateRequest {
     /// Units to change first.
     #[serde(default)]
     changes: Vec<UnitChange>,
+    /// What to make the digits harder with.
+    distortion: Option<DistortionName>,
+    /// How much, as the curves of `robustness` have it: at most what is asked for there.
+    #[serde(default)]
+    amount: f32,
 }
 
 /// How good a model is.
@@ -93,6 +66,8 @@ struct EvaluationReport {
     digits: Vec<DigitFigures>,
     /// By confidence, from 0 to 1 in steps of 0.1.
     reliability: Vec<Bin>,
+    /// What is left where it may say "I do not know" below a confidence of 0, 0.05, ... 0.95, 0.99.
+    thresholds: Vec<Threshold>,
     /// The surest first, at most 300.
     mistakes: Vec<MistakeReport>,
 }
@@ -115,6 +90,14 @@ struct Bin {
     confidence: f64,
     /// Share read right.
     accuracy: f64,
+}
+
+/// Digits that are answered with at least some confidence.
+#[derive(Serialize, ToSchema)]
+struct Threshold {
+    confidence: f64,
+    answered: usize,
+    right: usize,
 }
 
 /// A digit read wrong.
@@ -144,13 +127,25 @@ async fn evaluate(
     let work = move || {
         let model = changed(recognizer.model(), &asked.changes)?;
         let (digits, set) = data.test();
-        Ok(report(&model, digits, set, data.seen_by(&model)))
+        let seen = data.seen_by(&model);
+        let Some(distortion) = asked.distortion.map(Distortion::from) else {
+            return Ok(report(&model, digits, set, seen));
+        };
+        let [least, .., most] = distortion.amounts() else { unreachable!("a curve has two ends") };
+        if !(*least..=*most).contains(&asked.amount) {
+            let advice = format!("ask for {least} to {most}");
+            return Err(ApiError::invalid("the amount is beyond what can be read", advice));
+        }
+        let images = distortion.apply(digits.images(), asked.amount);
+        let harder = Dataset::new(images, digits.labels().to_vec()).expect("as many as before");
+        Ok(report(&model, &harder, set, seen))
     };
     app.workers.run(Weight::Heavy, work).await?.map(Json)
 }
 
 fn report(model: &Model, digits: &Dataset, set: &'static str, seen: bool) -> EvaluationReport {
     let Evaluation { confusion, mistakes, nll, .. } = Evaluation::new(model, digits);
+    let answers = answers(model, digits);
     let (count, right) = (confusion.count(), confusion.right());
     let (low, high) = interval_95(right, count);
     let figures = |digit| DigitFigures {
@@ -175,25 +170,44 @@ fn report(model: &Model, digits: &Dataset, set: &'static str, seen: bool) -> Eva
         nll,
         confusion: confusion.0.iter().map(|row| row.to_vec()).collect(),
         digits: (0..10).map(figures).collect(),
-        reliability: reliability(model, digits),
+        reliability: reliability(&answers),
+        thresholds: thresholds(&answers),
         mistakes: mistakes.iter().take(MISTAKES).map(mistake).collect(),
     }
 }
 
-fn reliability(model: &Model, digits: &Dataset) -> Vec<Bin> {
-    let mut bins = vec![Bin::default(); 10];
-    for (p, &label) in model.probabilities(digits.images()).iter().zip(digits.labels()) {
+/// How sure the model is of what it reads in each digit, and whether that is right.
+fn answers(model: &Model, digits: &Dataset) -> Vec<(f32, bool)> {
+    let answer = |(p, &label): (&[f32; 10], &u8)| {
         let (read, confidence) = best(p);
+        (confidence, read == label)
+    };
+    model.probabilities(digits.images()).iter().zip(digits.labels()).map(answer).collect()
+}
+
+fn reliability(answers: &[(f32, bool)]) -> Vec<Bin> {
+    let mut bins = vec![Bin::default(); 10];
+    for &(confidence, right) in answers {
         let bin = &mut bins[((confidence * 10.0) as usize).min(9)];
         bin.count += 1;
         bin.confidence += f64::from(confidence);
-        bin.accuracy += f64::from(u8::from(read == label));
+        bin.accuracy += f64::from(u8::from(right));
     }
     for bin in bins.iter_mut().filter(|bin| bin.count > 0) {
         bin.confidence /= bin.count as f64;
         bin.accuracy /= bin.count as f64;
     }
     bins
+}
+
+fn thresholds(answers: &[(f32, bool)]) -> Vec<Threshold> {
+    let steps = (0..20).map(|step| f64::from(step) / 20.0).chain([0.99]);
+    let at = |confidence: f64| {
+        let answered = answers.iter().filter(|(sure, _)| f64::from(*sure) >= confidence);
+        let right = answered.clone().filter(|(_, right)| *right).count();
+        Threshold { confidence, answered: answered.count(), right }
+    };
+    steps.map(at).collect()
 }
 
 /// What to make the digits harder with.
@@ -203,7 +217,7 @@ struct RobustnessRequest {
     distortion: DistortionName,
 }
 
-#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum DistortionName {
     /// Standard deviation as a share of full ink.
@@ -214,6 +228,17 @@ enum DistortionName {
     Blur,
     /// Pixels added to each side of a stroke.
     Thickness,
+}
+
+impl From<DistortionName> for Distortion {
+    fn from(name: DistortionName) -> Self {
+        match name {
+            DistortionName::Noise => Self::Noise,
+            DistortionName::Rotation => Self::Rotation,
+            DistortionName::Blur => Self::Blur,
+            DistortionName::Thickness => Self::Thickness,
+        }
+    }
 }
 
 /// A point of a curve.
@@ -237,12 +262,7 @@ async fn robustness(
 ) -> Result<Json<Vec<Sturdiness>>, ApiError> {
     let (_, recognizer) = app.models.get(Some(&name))?;
     let data = app.data.clone();
-    let distortion = match asked.distortion {
-        DistortionName::Noise => Distortion::Noise,
-        DistortionName::Rotation => Distortion::Rotation,
-        DistortionName::Blur => Distortion::Blur,
-        DistortionName::Thickness => Distortion::Thickness,
-    };
+    let distortion = Distortion::from(asked.distortion);
     let work = move || {
         let digits = data.test().0;
         let digits = digits.range(0..digits.len().min(CURVE));
@@ -314,198 +334,4 @@ async fn map(
         (0..digits.len()).map(place).collect()
     };
     app.workers.run(Weight::Heavy, work).await.map(Json)
-}
-
-/// A digit to look into the network with.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct InsideRequest {
-    /// Base64 of 784 pixels, row by row, 0 = paper, 255 = ink.
-    pixels: String,
-    /// The digit whose score the pixels spoke for or against; without it, the one that was read.
-    #[schema(minimum = 0, maximum = 9)]
-    digit: Option<u8>,
-    /// Units to change first.
-    #[serde(default)]
-    changes: Vec<UnitChange>,
-}
-
-/// What the network makes of a digit.
-#[derive(Serialize, ToSchema)]
-struct InsideReport {
-    /// What goes into the first layer: 784 values.
-    inputs: Vec<f32>,
-    /// The values of every layer. The last layer's are the scores.
-    layers: Vec<Vec<f32>>,
-    /// The probability of each digit.
-    probabilities: Vec<f32>,
-    /// The digit that `influence` is about.
-    digit: u8,
-    /// For each inked pixel, what the digit's score would lose were it paper; for each pixel of
-    /// paper, what it would gain were it ink.
-    influence: Vec<f32>,
-}
-
-/// What each layer makes of a digit, and how each pixel spoke for the answer.
-#[utoipa::path(post, path = "/v1/models/{name}/inside", tag = "inside",
-    params(("name" = String, Path, description = "A model's name")), request_body = InsideRequest,
-    responses((status = 200, body = InsideReport), (status = 400, body = Problem), (status = 404, body = Problem),
-        (status = 408, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
-async fn inside(
-    State(app): State<App>,
-    At(name): At<String>,
-    Asked(asked): Asked<InsideRequest>,
-) -> Result<Json<InsideReport>, ApiError> {
-    let (_, recognizer) = app.models.get(Some(&name))?;
-    let advice = "send base64 of 784 bytes, row by row, 0 = paper, 255 = ink";
-    let image = STANDARD
-        .decode(&asked.pixels)
-        .map_err(|e| ApiError::invalid(format!("the pixels are not base64: {e}"), advice))?;
-    if image.len() != Dataset::PIXELS {
-        return Err(ApiError::invalid(format!("{} pixels are not 784", image.len()), advice));
-    }
-    if asked.digit.is_some_and(|digit| digit > 9) {
-        return Err(ApiError::invalid("there is no such digit", "ask for 0 to 9"));
-    }
-    let work = move || {
-        let model = changed(recognizer.model(), &asked.changes)?;
-        let probabilities = model.probabilities(&image)[0];
-        let digit = asked.digit.unwrap_or(best(&probabilities).0);
-        Ok(InsideReport {
-            inputs: image.iter().map(|&p| model.pixels.value(p)).collect(),
-            layers: model.layer_values(&image),
-            probabilities: probabilities.into(),
-            digit,
-            influence: model.influence(&image, digit.into()),
-        })
-    };
-    app.workers.run(Weight::Heavy, work).await?.map(Json)
-}
-
-/// Which weights are wanted.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct WeightParameters {
-    /// The layer, from 0; it must have weights.
-    #[serde(default)]
-    layer: usize,
-    /// The first unit, from 0.
-    #[serde(default)]
-    from: usize,
-    /// How many units; at most 64.
-    #[serde(default = "units")]
-    #[param(minimum = 1, maximum = 64)]
-    count: usize,
-}
-
-fn units() -> usize {
-    UNITS
-}
-
-/// The weights of some units.
-#[derive(Serialize, ToSchema)]
-struct WeightReport {
-    layer: usize,
-    /// Units of the layer.
-    units: usize,
-    /// The first unit in `weights`.
-    from: usize,
-    /// For each unit, what each of its inputs is multiplied with.
-    weights: Vec<Vec<f32>>,
-    /// For each unit, what is added.
-    biases: Vec<f32>,
-}
-
-/// The weights and biases of some units of a layer.
-#[utoipa::path(get, path = "/v1/models/{name}/weights", tag = "inside",
-    params(("name" = String, Path, description = "A model's name"), WeightParameters),
-    responses((status = 200, body = WeightReport), (status = 400, body = Problem), (status = 404, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
-async fn weights(
-    State(app): State<App>,
-    At(name): At<String>,
-    Parameters(asked): Parameters<WeightParameters>,
-) -> Result<Json<WeightReport>, ApiError> {
-    let (_, recognizer) = app.models.get(Some(&name))?;
-    let WeightParameters { layer, from, count } = asked;
-    if !(1..=UNITS).contains(&count) {
-        let advice = "ask for 1 to 64 units at a time";
-        return Err(ApiError::malformed("count is not from 1 to 64", advice));
-    }
-    let work = move || {
-        let model = recognizer.model();
-        let specs = model.network.tensors();
-        let tensor = |what| specs.iter().find(|s| s.name == format!("{layer}.{what}"));
-        let (Some(weight), Some(bias)) = (tensor("weight"), tensor("bias")) else {
-            let advice = "GET /v1/models/{name} tells which layers have weights";
-            return Err(ApiError::invalid(format!("layer {layer} has no weights"), advice));
-        };
-        let units = bias.len();
-        let range = from.min(units)..from.saturating_add(count).min(units);
-        let values = model.params.tensor(weight);
-        let of = |unit: usize| values.iter().skip(unit).step_by(units).copied().collect();
-        let weights = range.clone().map(of).collect();
-        let biases = model.params.tensor(bias)[range.clone()].to_vec();
-        Ok(WeightReport { layer, units, from: range.start, weights, biases })
-    };
-    app.workers.run(Weight::Light, work).await?.map(Json)
-}
-
-/// Which test digits are wanted.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct DigitParameters {
-    /// The first, from 0.
-    #[serde(default)]
-    from: usize,
-    /// How many; at most 200.
-    #[serde(default = "twenty")]
-    #[param(minimum = 1, maximum = 200)]
-    count: usize,
-}
-
-fn twenty() -> usize {
-    20
-}
-
-/// Some test digits.
-#[derive(Serialize, ToSchema)]
-struct TestDigits {
-    /// Where they are from.
-    set: &'static str,
-    /// How many there are in all.
-    total: usize,
-    digits: Vec<TestDigit>,
-}
-
-/// A test digit.
-#[derive(Serialize, ToSchema)]
-struct TestDigit {
-    index: usize,
-    label: u8,
-    /// Base64 of its 784 pixels.
-    pixels: String,
-}
-
-/// Some of the digits that models are tested on.
-#[utoipa::path(get, path = "/v1/digits", tag = "inside", params(DigitParameters),
-    responses((status = 200, body = TestDigits), (status = 400, body = Problem)))]
-async fn digits(
-    State(app): State<App>,
-    Parameters(asked): Parameters<DigitParameters>,
-) -> Result<Json<TestDigits>, ApiError> {
-    if !(1..=200).contains(&asked.count) {
-        let advice = "ask for 1 to 200 digits at a time";
-        return Err(ApiError::malformed("count is not from 1 to 200", advice));
-    }
-    let (all, set) = app.data.test();
-    let from = asked.from.min(all.len());
-    let to = from.saturating_add(asked.count).min(all.len());
-    let digit = |index| TestDigit {
-        index,
-        label: all.label(index),
-        pixels: STANDARD.encode(all.image(index)),
-    };
-    Ok(Json(TestDigits { set, total: all.len(), digits: (from..to).map(digit).collect() }))
 }

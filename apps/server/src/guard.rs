@@ -12,6 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::App;
+use crate::body::Rest;
 use crate::error::ApiError;
 
 /// Who is let in.
@@ -107,18 +108,21 @@ pub async fn around(State(app): State<App>, request: Request, next: Next) -> Res
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let path = request.uri().path().to_owned();
     let origin = request.headers().get(header::ORIGIN).cloned();
+    let (request, rest) = Rest::of(request);
+    let preflight = origin.is_some() && request.method() == Method::OPTIONS;
     let mut response = match app.rules.check(request.headers()) {
-        Err(error) => error.into_response(),
-        Ok(()) if origin.is_some() && request.method() == Method::OPTIONS => {
-            StatusCode::NO_CONTENT.into_response()
+        Ok(()) if !preflight => next.run(request).await,
+        refused => {
+            drop(request);
+            refused.map(|()| StatusCode::NO_CONTENT).into_response()
         }
-        Ok(()) => next.run(request).await,
     };
+    let drained = rest.drained().await;
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     allow_origin(&app, origin, response.headers_mut());
-    if *app.stopping.borrow() {
+    if *app.stopping.borrow() || !drained {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     let (status, time) = (response.status().as_u16(), started.elapsed());

@@ -10,6 +10,7 @@ mod data;
 mod error;
 mod evaluate;
 mod guard;
+mod inside;
 mod metrics;
 mod models;
 mod openapi;
@@ -160,6 +161,8 @@ pub fn router(app: App) -> Router {
         .merge(models::router())
         .merge(train::router())
         .merge(evaluate::router())
+        .merge(inside::router())
+        .merge(data::router())
         .merge(v2::router());
     let (api, description) = api.split_for_parts();
     let _ = app.openapi.set(description);

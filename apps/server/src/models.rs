@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use decipher::model::Model;
+use decipher::nn::Layer;
 use decipher::recognizer::Recognizer;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -44,6 +45,8 @@ pub enum Origin {
     Trained,
     /// It was taught here.
     Taught,
+    /// Units of another were changed here.
+    Changed,
 }
 
 /// All models. Reading never waits for training: a model is replaced, not changed.
@@ -102,15 +105,23 @@ impl Models {
 
     fn list(&self) -> Vec<ModelSummary> {
         let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let summary =
-            |(name, named): &(String, Named)| ModelSummary::new(name, named, *name == inner.reader);
-        inner.all.iter().map(summary).collect()
+        (0..inner.all.len()).map(|at| inner.summary(at)).collect()
+    }
+
+    fn show(&self, name: &str) -> Result<ModelSummary, ApiError> {
+        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        inner.find(name).map(|at| inner.summary(at)).ok_or_else(|| no_model(name))
     }
 }
 
 impl Inner {
     fn find(&self, name: &str) -> Option<usize> {
         self.all.iter().position(|(known, _)| known == name)
+    }
+
+    fn summary(&self, at: usize) -> ModelSummary {
+        let (name, named) = &self.all[at];
+        ModelSummary::new(name, named, *name == self.reader)
     }
 }
 
@@ -152,26 +163,46 @@ pub struct LayerSummary {
     pub text: String,
     /// `dense`, `activation`, or what else the first word of `text` is.
     pub kind: String,
-    /// Values it makes of a digit.
-    pub width: usize,
-    /// The shape of its weights, the last axis being its units; empty without weights.
+    /// Rows, columns and channels of the values it makes of a digit. They come row by row, the
+    /// channels of a pixel side by side; a dense layer's are channels of a single pixel.
+    pub shape: [usize; 3],
+    /// The shape of its weights, the last axis being its units; before that the inputs, or of a
+    /// convolution the rows, columns and channels of its window. Empty without weights.
     pub weights: Vec<usize>,
+    /// Of a convolution: where its windows lie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<WindowSummary>,
+}
+
+/// Where the windows of a convolution lie.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WindowSummary {
+    /// Pixels from one to the next.
+    pub stride: usize,
+    /// Pixels that they reach beyond the border, where all is 0.
+    pub pad: usize,
 }
 
 impl ModelSummary {
     fn new(name: &str, named: &Named, reads: bool) -> Self {
         let model = named.recognizer.model();
         let specs = model.network.tensors();
-        let layer = |(i, layer): (usize, &decipher::nn::Layer)| {
+        let layer = |(i, layer): (usize, &Layer)| {
             let text = layer.to_string();
+            let shape = model.network.output_shape(i);
             let weights = specs.iter().find(|spec| spec.name == format!("{i}.weight"));
             let kind = match layer {
-                decipher::nn::Layer::Activation(_) => "activation",
+                Layer::Activation(_) => "activation",
                 _ => text.split(' ').next().unwrap_or_default(),
+            };
+            let window = match *layer {
+                Layer::Conv2d { stride, pad, .. } => Some(WindowSummary { stride, pad }),
+                _ => None,
             };
             LayerSummary {
                 kind: kind.into(),
-                width: model.network.output_shape(i).values(),
+                window,
+                shape: [shape.height, shape.width, shape.channels],
                 weights: weights.map_or(vec![], |spec| spec.shape.clone()),
                 text,
             }
@@ -201,6 +232,24 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(read_with))
 }
 
+/// Whether a client may call a model so.
+///
+/// # Errors
+/// 422, if it is no name; 409, if it is [`FIRST`].
+pub fn check_name(name: &str) -> Result<(), ApiError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if !(1..=64).contains(&name.len()) || !name.chars().all(plain) {
+        let advice = "use 1 to 64 letters, digits, '-', '_' or '.'";
+        return Err(ApiError::invalid("this is no name for a model", advice));
+    }
+    if name == FIRST {
+        let advice = "send it under another name";
+        let error = format!("'{FIRST}' is the model the server started with, and stays");
+        return Err(ApiError::new(StatusCode::CONFLICT, "conflict", error, advice));
+    }
+    Ok(())
+}
+
 /// All models.
 #[utoipa::path(get, path = "/v1/models", tag = "models",
     responses((status = 200, body = Vec<ModelSummary>)))]
@@ -216,8 +265,7 @@ async fn show(
     State(app): State<App>,
     At(name): At<String>,
 ) -> Result<Json<ModelSummary>, ApiError> {
-    let found = app.models.list().into_iter().find(|model| model.name == name);
-    found.map(Json).ok_or_else(|| no_model(&name))
+    app.models.show(&name).map(Json)
 }
 
 /// Sends a model file that `decipher train` saved, under a name of your choice.
@@ -234,16 +282,7 @@ async fn upload(
     At(name): At<String>,
     sent: Sent,
 ) -> Result<StatusCode, ApiError> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if !(1..=64).contains(&name.len()) || !name.chars().all(plain) {
-        let advice = "use 1 to 64 letters, digits, '-', '_' or '.'";
-        return Err(ApiError::invalid("this is no name for a model", advice));
-    }
-    if name == FIRST {
-        let advice = "send it under another name";
-        let error = format!("'{FIRST}' is the model the server started with, and stays");
-        return Err(ApiError::new(StatusCode::CONFLICT, "conflict", error, advice));
-    }
+    check_name(&name)?;
     let label = name.clone();
     let model = app
         .workers

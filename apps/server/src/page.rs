@@ -33,11 +33,14 @@ const FILES: &[(&str, &str, &[u8])] = files! {
     "charts.js": JS,
     "read.js": JS,
     "mine.js": JS,
+    "run.js": JS,
     "runs.js": JS,
     "teach.js": JS,
     "train.js": JS,
     "builder.js": JS,
+    "layers.js": JS,
     "inside.js": JS,
+    "unit.js": JS,
     "evaluate.js": JS,
 };
 

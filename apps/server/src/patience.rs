@@ -1,4 +1,4 @@
-//! A connection whose other side must take what it is sent.
+//! A connection whose other side must take what it is sent, and gets the time to.
 
 use std::future::Future;
 use std::io;
@@ -10,6 +10,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
+/// Longest time that an ended connection waits for the client to end it too.
+const LINGER: Duration = Duration::from_secs(2);
+
 /// A stream that gives up when a write cannot go on for some time, so that clients that ask and
 /// then do not read hold nothing for ever.
 pub struct Patient {
@@ -17,12 +20,32 @@ pub struct Patient {
     patience: Duration,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
+    /// Runs once our side has ended.
+    lingering: Option<Pin<Box<Sleep>>>,
 }
 
 impl Patient {
     /// `patience`: longest time that a write may wait.
     pub fn new(stream: TcpStream, patience: Duration) -> Self {
-        Self { stream, patience, waiting: None }
+        Self { stream, patience, waiting: None, lingering: None }
+    }
+
+    /// Throws away what still comes until the client ends its side or the time is up. Closing a
+    /// socket with bytes unread resets the connection, and with it the answer that is on its way.
+    fn poll_linger(&mut self, cx: &mut Context) -> Poll<()> {
+        if let Some(time) = &mut self.lingering
+            && time.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(());
+        }
+        loop {
+            let mut bytes = [0; 4096];
+            let mut buffer = ReadBuf::new(&mut bytes);
+            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {}
+                _ => return Poll::Ready(()),
+            }
+        }
     }
 
     fn or_give_up<T>(
@@ -80,7 +103,11 @@ impl AsyncWrite for Patient {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<io::Result<()>> {
-        let shut = Pin::new(&mut self.stream).poll_shutdown(cx);
-        self.or_give_up(cx, shut)
+        if self.lingering.is_none() {
+            let shut = Pin::new(&mut self.stream).poll_shutdown(cx);
+            ready!(self.or_give_up(cx, shut))?;
+            self.lingering = Some(Box::pin(sleep(LINGER)));
+        }
+        self.poll_linger(cx).map(Ok)
     }
 }

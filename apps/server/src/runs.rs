@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use decipher::data::Dataset;
 use decipher::model::Model;
+use decipher::nn::{Params, TensorSpec};
 use decipher::teach::BeforeAfter;
 use decipher::train::{Event, Live};
 use serde::Serialize;
@@ -127,9 +128,22 @@ pub struct Point {
     /// Units of each layer that are the same for every digit; at the end of an epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dead: Option<Vec<usize>>,
+    /// For each layer with weights, how far the epoch moved them, as a share of how large they are
+    /// (Euclidean lengths); at the end of an epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moved: Option<Vec<Moved>>,
     /// Seconds of training so far; at the end of an epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
+}
+
+/// How far an epoch moved the weights of a layer.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Moved {
+    /// The layer, from 0.
+    pub layer: usize,
+    /// Length of the step from the epoch's first weights to its last, by the length of the last.
+    pub share: f64,
 }
 
 /// What the listeners of a run hear.
@@ -330,19 +344,23 @@ pub struct Reporter<'a> {
     /// Digits to find dead units with.
     probe: Dataset,
     copied: Instant,
+    /// The parameters at the end of the last epoch, to see how far the next one moves them.
+    before: Params,
 }
 
 impl<'a> Reporter<'a> {
-    /// For `run`, whose model is looked at with some of `digits`.
+    /// For `run`, which begins with `model`; that is looked at with some of `digits`.
     pub fn new(
         runs: &'a Runs,
         run: &'a Run,
         models: &'a Models,
+        model: &Model,
         digits: &Dataset,
         origin: Origin,
     ) -> Self {
         let probe = digits.range(0..digits.len().min(PROBE));
-        Self { runs, run, models, origin, probe, copied: Instant::now() }
+        let before = model.params.clone();
+        Self { runs, run, models, origin, probe, copied: Instant::now(), before }
     }
 
     /// What training calls at every event.
@@ -407,24 +425,46 @@ impl<'a> Reporter<'a> {
         ControlFlow::Continue(())
     }
 
-    fn point(&self, event: Event, model: &Model) -> Point {
+    fn point(&mut self, event: Event, model: &Model) -> Point {
         match event {
             Event::Progress { done, loss, .. } => {
                 let epochs = f64::from(lock(&self.run.steered).state.epochs);
-                Point { epoch: done * epochs, loss, accuracy: None, dead: None, seconds: None }
+                Point {
+                    epoch: done * epochs,
+                    loss,
+                    accuracy: None,
+                    dead: None,
+                    moved: None,
+                    seconds: None,
+                }
             }
             Event::Epoch(epoch) => {
                 let dead = model.dead_units(self.probe.images());
+                let before = std::mem::replace(&mut self.before, model.params.clone());
+                let moved = Some(moved(model, &before));
                 Point {
                     epoch: epoch.epoch.into(),
                     loss: epoch.loss,
                     accuracy: Some(epoch.validation_accuracy),
                     dead: Some(dead.iter().map(Vec::len).collect()),
+                    moved,
                     seconds: Some(epoch.train_seconds),
                 }
             }
         }
     }
+}
+
+/// How far the weights of each layer are from where they were.
+fn moved(model: &Model, before: &Params) -> Vec<Moved> {
+    let length = |values: &[f32]| values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt();
+    let layer = |spec: &TensorSpec| {
+        let layer = spec.name.strip_suffix(".weight")?.parse().ok()?;
+        let now = model.params.tensor(spec);
+        let step: Vec<f32> = before.tensor(spec).iter().zip(&now).map(|(b, n)| n - b).collect();
+        Some(Moved { layer, share: length(&step) / length(&now).max(f64::MIN_POSITIVE) })
+    };
+    model.network.tensors().iter().filter_map(layer).collect()
 }
 
 /// Digits that dead units are looked for with.

@@ -8,11 +8,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use decipher::data::{Dataset, LabelledDigits};
+use decipher::model::Model;
 use decipher::nn::padded;
 use decipher::recipe::{RECIPES, Recipe};
-use decipher::teach::teach;
-use decipher::train::{Options, TrainError, train};
+use decipher::teach;
+use decipher::train::{Options, Split, TrainError, examples, train, untrained};
 use futures_util::{Stream, StreamExt};
 use serde::{Deserialize, Serialize};
 use tokio_stream::wrappers::{BroadcastStream, WatchStream};
@@ -26,6 +29,7 @@ use crate::error::{ApiError, Problem};
 use crate::guard::Allowed;
 use crate::models::Origin;
 use crate::runs::{Kind, LessonReport, Order, Reporter, Run, RunState, Status};
+use crate::workers::Weight;
 
 /// Memory that one run may take, in bytes.
 const MOST_MEMORY: usize = 1 << 30;
@@ -33,14 +37,13 @@ const MOST_MEMORY: usize = 1 << 30;
 const MOST_EPOCHS: u32 = 1_000;
 /// Most own digits in a lesson.
 const MOST_DIGITS: usize = 5_000;
-/// Epochs of a lesson.
-const LESSON_EPOCHS: u32 = 4;
 
 /// The addresses of this file.
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(recipes))
         .routes(routes!(start))
+        .routes(routes!(preview))
         .routes(routes!(lesson))
         .routes(routes!(list))
         .routes(routes!(show, steer, forget))
@@ -104,39 +107,100 @@ async fn start(
     State(app): State<App>,
     Asked(asked): Asked<TrainRequest>,
 ) -> Result<(StatusCode, Json<RunState>), ApiError> {
-    let recipe = recipe(&asked)?;
+    let recipe = recipe(asked.recipe.as_deref(), asked.toml.as_deref())?;
     let epochs = asked.epochs.unwrap_or(recipe.training.epochs);
     if !(1..=MOST_EPOCHS).contains(&epochs) {
         let error = format!("{epochs} epochs are not 1 to {MOST_EPOCHS}");
         return Err(ApiError::invalid(error, "ask for fewer, or use 'decipher train'"));
     }
-    let split = app.data.split(&recipe).map_err(|e| {
-        ApiError::invalid(e.to_string(), "ask for fewer digits in the recipe's [data]")
-    })?;
+    let split = split(&app, &recipe)?;
     let run = app.runs.begin(Kind::Train, &recipe.name, epochs, split.train.len(), asked.paused)?;
     let options = Options { epochs: Some(epochs), seed: asked.seed, threads: app.train_threads };
     let state = run.state();
+    // Its first weights can be looked at before the first step.
+    let first = untrained(&recipe, split.source, asked.seed);
+    keep(&app, &state.model, first.clone(), Origin::Trained);
     spawn(app, run, move |app, run| {
         let (runs, models) = (&app.runs, &app.models);
-        let mut reporter = Reporter::new(runs, run, models, &split.validation, Origin::Trained);
+        let mut reporter =
+            Reporter::new(runs, run, models, &first, &split.validation, Origin::Trained);
         if reporter.before_the_first().is_break() {
             return Ok((None, true));
         }
         let trained =
             train(&recipe, &split, options, &mut |event, live| reporter.event(event, live))?;
-        let name = run.state().model;
-        if let Err(error) = models.put(&name, trained.model, Origin::Trained) {
-            tracing::warn!(?error, "a trained model was not kept");
-        }
+        keep(app, &run.state().model, trained.model, Origin::Trained);
         Ok((None, trained.interrupted))
     });
     Ok((StatusCode::ACCEPTED, Json(state)))
 }
 
+/// Keeps the model of a run. That there is no room for it must not end the run.
+fn keep(app: &App, name: &str, model: Model, origin: Origin) {
+    if let Err(error) = app.models.put(name, model, origin) {
+        tracing::warn!(?error, name, "the model of a run was not kept");
+    }
+}
+
+/// What to show of a recipe.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct PreviewRequest {
+    /// A recipe's name; or give `toml`.
+    recipe: Option<String>,
+    /// A recipe's text.
+    toml: Option<String>,
+    /// The epoch whose distortions are shown, from 0.
+    #[serde(default)]
+    epoch: u32,
+    #[serde(default = "one")]
+    #[schema(minimum = 0)]
+    seed: u64,
+}
+
+/// A training digit as the network sees it.
+#[derive(Serialize, ToSchema)]
+struct Example {
+    /// The digit, or 10 for what is none.
+    label: u8,
+    /// Base64 of its 784 pixels.
+    pixels: String,
+}
+
+/// Training digits in a preview.
+const EXAMPLES: usize = 24;
+
+/// The first 24 training digits as a recipe shows them: distorted, or photographed.
+#[utoipa::path(post, path = "/v1/train/preview", tag = "train", request_body = PreviewRequest,
+    responses((status = 200, body = Vec<Example>), (status = 400, body = Problem),
+        (status = 408, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
+async fn preview(
+    State(app): State<App>,
+    Asked(asked): Asked<PreviewRequest>,
+) -> Result<Json<Vec<Example>>, ApiError> {
+    let recipe = recipe(asked.recipe.as_deref(), asked.toml.as_deref())?;
+    let split = split(&app, &recipe)?;
+    let work = move || {
+        let shown = examples(&recipe, &split, asked.seed, asked.epoch, EXAMPLES);
+        let example = |(image, label)| Example {
+            label,
+            pixels: STANDARD.encode::<[u8; Dataset::PIXELS]>(image),
+        };
+        shown.into_iter().map(example).collect()
+    };
+    app.workers.run(Weight::Heavy, work).await.map(Json)
+}
+
+fn split(app: &App, recipe: &Recipe) -> Result<Split, ApiError> {
+    app.data.split(recipe).map_err(|e| {
+        ApiError::invalid(e.to_string(), "ask for fewer digits in the recipe's [data]")
+    })
+}
+
 /// The recipe asked for, if this server has the memory for it.
-fn recipe(asked: &TrainRequest) -> Result<Recipe, ApiError> {
-    let recipe = match (&asked.recipe, &asked.toml) {
-        (Some(name), None) if RECIPES.iter().any(|(known, _)| known == name) => Recipe::find(name),
+fn recipe(name: Option<&str>, toml: Option<&str>) -> Result<Recipe, ApiError> {
+    let recipe = match (name, toml) {
+        (Some(name), None) if RECIPES.iter().any(|(known, _)| *known == name) => Recipe::find(name),
         (Some(name), None) => {
             let advice = "GET /v1/recipes lists those there are; or send your own as 'toml'";
             return Err(ApiError::invalid(format!("there is no recipe '{name}'"), advice));
@@ -223,13 +287,14 @@ async fn lesson(
         let error = format!("a lesson has 1 to {MOST_DIGITS} digits, not {}", mine.len());
         return Err(ApiError::invalid(error, "mark some digits first, or send fewer"));
     }
-    let run = app.runs.begin(Kind::Teach, &name, LESSON_EPOCHS, mine.len(), false)?;
-    let options = Options { epochs: Some(LESSON_EPOCHS), seed: 1, threads: app.train_threads };
+    let run = app.runs.begin(Kind::Teach, &name, teach::EPOCHS, mine.len(), false)?;
+    let options = Options { epochs: None, seed: 1, threads: app.train_threads };
     let state = run.state();
     spawn(app, run, move |app, run| {
         let (runs, models) = (&app.runs, &app.models);
-        let mut reporter = Reporter::new(runs, run, models, &mine, Origin::Taught);
-        let lesson = teach(recognizer.model(), &mine, options, &mut |event, live| {
+        let mut reporter =
+            Reporter::new(runs, run, models, recognizer.model(), &mine, Origin::Taught);
+        let lesson = teach::teach(recognizer.model(), &mine, options, &mut |event, live| {
             reporter.event(event, live)
         })?;
         let report = LessonReport {
@@ -237,10 +302,7 @@ async fn lesson(
             mine: lesson.mine.map(Into::into),
             others: lesson.others.into(),
         };
-        let name = run.state().model;
-        if let Err(error) = models.put(&name, lesson.model, Origin::Taught) {
-            tracing::warn!(?error, "a taught model was not kept");
-        }
+        keep(app, &run.state().model, lesson.model, Origin::Taught);
         Ok((Some(report), lesson.interrupted))
     });
     Ok((StatusCode::ACCEPTED, Json(state)))

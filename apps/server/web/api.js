@@ -7,12 +7,12 @@
  * @typedef {{text: string, box: Box, digits: Digit[]}} Line
  * @typedef {{box: Box, candidates: {digit: number, confidence: number}[]}} Unsure
  * @typedef {{version: number, width: number, height: number, text: string, lines: Line[], unsure: Unsure[], glyphs?: Glyph[], stages?: {name: string, picture: string}[]}} Reading
- * @typedef {{text: string, kind: string, width: number, weights: number[]}} Layer
+ * @typedef {{text: string, kind: string, shape: [number, number, number], weights: number[], window?: {stride: number, pad: number}}} Layer
  * @typedef {{name: string, reads: boolean, origin: string, layers: Layer[], parameters: number, loss: string, pixels: string, recipe: string, epochs: number, train_count: number, validation_accuracy: number}} Model
- * @typedef {{epoch: number, loss: number, accuracy?: number, dead?: number[], seconds?: number}} Point
+ * @typedef {{epoch: number, loss: number, accuracy?: number, dead?: number[], moved?: {layer: number, share: number}[], seconds?: number}} Point
  * @typedef {{count: number, before: number, after: number}} Compared
  * @typedef {{id: number, kind: "train" | "teach", name: string, model: string, status: "running" | "paused" | "done" | "stopped" | "failed", epoch: number, epochs: number, done: number, rate: number, train_count: number, error?: string, lesson?: {learned_from: number, mine: Compared | null, others: Compared}, points: Point[]}} Run
- * @typedef {{layer: number, unit: number, scale: number}} Change
+ * @typedef {{layer: number, unit: number, scale: number, shift: number}} Change
  */
 
 const KEY = "decipher-token";

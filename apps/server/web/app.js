@@ -9,12 +9,14 @@ import { TeachView } from "./teach.js";
 import { TrainView } from "./train.js";
 import { attempt, h } from "./ui.js";
 
-/** @typedef {{root: HTMLElement, show: () => void}} View */
+/** @typedef {{root: HTMLElement, show: () => void, hide?: () => void}} View */
 
 /** @type {Record<string, () => View>} */
 const makers = { read: () => new ReadView(), teach: () => new TeachView(), train: () => new TrainView(), inside: () => new InsideView(), evaluate: () => new EvaluateView() };
 /** Views are made when they are first asked for, and kept. @type {Record<string, View>} */
 const made = {};
+/** @type {View | undefined} */
+let shown;
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 const chooser = /** @type {HTMLSelectElement} */ (document.getElementById("model"));
 const count = /** @type {HTMLElement} */ (document.getElementById("mine-count"));
@@ -28,6 +30,8 @@ function go() {
     if (link.getAttribute("href") === `#${name}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  if (shown !== view) shown?.hide?.();
+  shown = view;
   main.replaceChildren(view.root);
   document.title = `${name === "inside" ? "Look inside" : name[0].toUpperCase() + name.slice(1)} · Decipher`;
   window.scrollTo(0, 0);

@@ -29,9 +29,9 @@ export function lines({ label, series, x, y, xs, ys, format = short, formatX = s
   const range = (/** @type {number} */ axis) => /** @type {[number, number]} */ (all.length ? [Math.min(...all.map((p) => p[axis])), Math.max(...all.map((p) => p[axis]))] : [0, 1]);
   const [x0, x1] = xs ?? range(0);
   let [y0, y1] = ys ?? range(1);
-  if (y1 - y0 < 1e-9) [y0, y1] = [y0 - 0.5, y1 + 0.5];
+  if (y1 - y0 < 1e-9) [y0, y1] = [0.9 * y0 - 1e-3, 1.1 * y1 + 1e-3];
   // On a phone the same letters need a smaller drawing.
-  const [width, left, right, top, bottom] = [innerWidth < 860 ? 350 : 520, 46, 12, 14, 34];
+  const [width, left, right, top, bottom] = [innerWidth < 860 ? 350 : 420, 46, 12, 14, 34];
   const px = (/** @type {number} */ v) => left + ((v - x0) / (x1 - x0 || 1)) * (width - left - right);
   const py = (/** @type {number} */ v) => top + ((y1 - v) / (y1 - y0)) * (height - top - bottom);
   const svg = s("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
@@ -44,7 +44,8 @@ export function lines({ label, series, x, y, xs, ys, format = short, formatX = s
     if (!points.length) continue;
     const path = points.map(([a, b], i) => `${i ? "L" : "M"}${px(a).toFixed(1)},${py(Math.min(y1, Math.max(y0, b))).toFixed(1)}`).join("");
     svg.append(s("path", { d: path, fill: "none", stroke: hue, "stroke-width": 2, "stroke-linejoin": "round", ...(dashed ? { "stroke-dasharray": "4 4" } : {}) }, s("title", {}, name)));
-    if (dots || points.length === 1) {
+    // A line of no length would not be seen.
+    if (dots || points.every(([a]) => a === points[0][0])) {
       for (const [a, b] of points) svg.append(s("circle", { cx: px(a), cy: py(b), r: 3.2, fill: hue }, s("title", {}, `${name}: ${format(b)} at ${formatX(a)}`)));
     }
   }
@@ -53,3 +54,23 @@ export function lines({ label, series, x, y, xs, ys, format = short, formatX = s
 
 /** @param {{name: string, hue: string}[]} series */
 export const legend = (series) => h("div", { class: "legend" }, series.map(({ name, hue }) => h("span", null, h("i", { style: { "--hue": hue } }), name)));
+
+/**
+ * How often each of equal steps came, as columns; `before` as an outline behind them.
+ * @param {{label: string, counts: number[], hue: string, before?: number[], from: string, to: string}} chart
+ */
+export function columns({ label, counts, hue, before, from, to }) {
+  const [width, height, bottom] = [240, 84, 14];
+  const most = Math.max(1, ...counts, ...(before ?? []));
+  const step = width / counts.length;
+  // A root, so that rare ones are seen beside frequent ones.
+  const tall = (/** @type {number} */ n) => Math.sqrt(n / most) * (height - bottom - 2);
+  const svg = s("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
+  counts.forEach((n, i) => svg.append(s("rect", { x: i * step + 0.5, y: height - bottom - tall(n), width: step - 1, height: tall(n), fill: hue }, s("title", {}, String(n)))));
+  if (before) {
+    const path = before.map((n, i) => `${i ? "L" : "M"}${i * step},${height - bottom - tall(n)}h${step}`).join("");
+    svg.append(s("path", { d: path, fill: "none", class: "before" }));
+  }
+  svg.append(s("text", { x: 0, y: height - 1 }, from), s("text", { x: width, y: height - 1, "text-anchor": "end" }, to));
+  return svg;
+}

@@ -1,19 +1,19 @@
 // Evaluate: how good a network is, and where it fails.
 
 import { ask, models } from "./api.js";
-import { HUES, lines } from "./charts.js";
+import { HUES, legend, lines } from "./charts.js";
 import { looked } from "./read.js";
 import { attempt, bytes, card, digitPicture, field, h, intro, percent } from "./ui.js";
 
 /** @typedef {{index: number, label: number, read: number, confidence: number, pixels: string}} Mistake */
-/** @typedef {{set: string, seen: boolean, count: number, right: number, accuracy: number, accuracy_95: [number, number], nll: number, confusion: number[][], digits: {digit: number, precision: number | null, recall: number | null}[], reliability: {count: number, confidence: number, accuracy: number}[], mistakes: Mistake[]}} Evaluation */
+/** @typedef {{set: string, seen: boolean, count: number, right: number, accuracy: number, accuracy_95: [number, number], nll: number, confusion: number[][], digits: {digit: number, precision: number | null, recall: number | null}[], reliability: {count: number, confidence: number, accuracy: number}[], thresholds: {confidence: number, answered: number, right: number}[], mistakes: Mistake[]}} Evaluation */
 
-/** @type {[string, string, string][]} */
+/** Ways to make digits harder, with the least and most that the server takes. @type {{name: string, title: string, unit: string, least: number, most: number, step: number}[]} */
 const DISTORTIONS = [
-  ["noise", "Noise", "share of full ink"],
-  ["rotation", "Rotation", "degrees"],
-  ["blur", "Blur", "pixels"],
-  ["thickness", "Thinner or thicker strokes", "pixels a side"],
+  { name: "noise", title: "Noise", unit: "share of full ink", least: 0, most: 0.8, step: 0.05 },
+  { name: "rotation", title: "Rotation", unit: "degrees", least: -60, most: 60, step: 5 },
+  { name: "blur", title: "Blur", unit: "pixels", least: 0, most: 3, step: 0.25 },
+  { name: "thickness", title: "Thinner or thicker strokes", unit: "pixels a side", least: -1.5, most: 3, step: 0.25 },
 ];
 
 /** Ten colours for ten digits. */
@@ -25,6 +25,11 @@ export class EvaluateView {
     /** @type {Evaluation | null} */
     this.result = null;
     this.head = h("div", { class: "versus" });
+    this.harder = h("select", { id: "harder", onchange: () => this.setHarder() }, h("option", { value: "" }, "as they are"), DISTORTIONS.map(({ name, title }) => h("option", { value: name }, title)));
+    this.amount = h("input", { type: "range", "aria-label": "How much", oninput: () => this.showAmount(), onchange: () => attempt(() => this.evaluate()) });
+    this.amountText = h("output", { class: "small" });
+    this.amountRow = h("div", { class: "row grow", hidden: true }, h("span", { class: "grow" }, this.amount), this.amountText);
+    this.sure = h("div", { class: "grid two" });
     this.matrix = h("div", { class: "matrix", role: "group", "aria-label": "Confusion matrix: rows are what it is, columns what was read" });
     this.mistakes = h("div", { class: "stack", id: "mistakes", role: "status", "aria-live": "polite" });
     this.table = h("div", { class: "scroll" });
@@ -35,6 +40,7 @@ export class EvaluateView {
     this.root = h("div", null,
       intro("How good is it?", "Not one number but where it fails, whether its confidence can be trusted, and how much it bears."),
       h("div", { class: "stack-l" },
+        h("section", { class: "card row", "aria-label": "Which digits" }, h("label", { class: "row small" }, h("span", null, "Test digits"), this.harder), this.amountRow),
         this.head,
         h("div", { class: "grid two" },
           card("What is mixed up", h("p", { class: "soft small" }, "Rows: what it is. Columns: what was read. Click a number to see the digits."), this.matrix),
@@ -42,8 +48,9 @@ export class EvaluateView {
         h("div", { class: "grid two" },
           card("Digit by digit", this.table),
           card("Can its confidence be trusted?", this.honest)),
+        card("If it may say “I do not know”", this.sure),
         card("How much does it bear?", h("p", { class: "soft small" }, "The first 1,000 test digits made harder and harder: share still read right."), this.curves),
-        card("A map of the digits", h("p", { class: "soft small" }, "Each point is a test digit, placed by the two directions in which a layer’s values differ most (PCA). The deeper the layer, the better the digits part. Outlined points were misread."), field("Layer", this.layer), this.place)));
+        card("A map of the digits", h("p", { class: "soft small" }, "Each point is a test digit, placed by the two directions in which a layer’s values differ most (PCA). The deeper the layer, the better the digits part. Outlined points were misread. Point at one to see it, click to look inside."), field("Layer", this.layer), this.place)));
     models.listeners.add(() => this.root.isConnected && this.show());
   }
 
@@ -54,15 +61,40 @@ export class EvaluateView {
     if (key === this.asked) return;
     this.asked = key;
     this.layer.replaceChildren(h("option", { value: "" }, "pixels"), ...model.layers.map((layer, i) => h("option", { value: i, selected: i === model.layers.length - 1 }, `${i + 1}. ${layer.text}`)));
-    this.mistakes.replaceChildren(h("p", { class: "soft" }, "Reading all test digits …"));
     attempt(async () => {
-      const result = await ask(`/v1/models/${model.name}/evaluate`, { json: {} });
+      await this.evaluate();
       if (this.asked !== key) return;
-      this.result = result;
-      this.showResult();
       await this.map();
       await this.bear(key);
     });
+  }
+
+  async evaluate() {
+    const key = this.asked;
+    const asked = this.harder.value ? { distortion: this.harder.value, amount: Number(this.amount.value) } : {};
+    this.mistakes.replaceChildren(h("p", { class: "soft" }, "Reading all test digits …"));
+    const result = await ask(`/v1/models/${models.name}/evaluate`, { json: asked });
+    // Another model or amount was chosen meanwhile.
+    if (this.asked !== key || (asked.distortion ?? "") !== this.harder.value) return;
+    this.result = result;
+    this.showResult();
+  }
+
+  /** Which way the test digits are made harder, if any. */
+  setHarder() {
+    const way = DISTORTIONS.find(({ name }) => name === this.harder.value);
+    this.amountRow.hidden = !way;
+    if (way) {
+      Object.assign(this.amount, { min: way.least, max: way.most, step: way.step });
+      // Half of the most is where it begins to matter.
+      this.amount.value = String(way.most / 2);
+    }
+    this.showAmount();
+    attempt(() => this.evaluate());
+  }
+
+  showAmount() {
+    this.amountText.textContent = `${this.amount.value} ${DISTORTIONS.find(({ name }) => name === this.harder.value)?.unit ?? ""}`;
   }
 
   showResult() {
@@ -86,6 +118,25 @@ export class EvaluateView {
     const share = (/** @type {number | null} */ v) => (v === null ? "–" : percent(v, 1));
     this.table.replaceChildren(h("table", null, h("thead", null, h("tr", null, ["digit", "of all that are it, read right", "of all read as it, right"].map((text) => h("th", null, text)))), h("tbody", null, digits.map(({ digit, recall, precision }) => h("tr", null, h("td", null, digit), h("td", null, share(recall)), h("td", null, share(precision)))))));
     this.showHonest();
+    this.showSure();
+  }
+
+  /** What is left where it answers only what it is sure of. */
+  showSure() {
+    const { thresholds, count } = /** @type {Evaluation} */ (this.result);
+    const format = (/** @type {number} */ v) => percent(v, 0);
+    const words = h("p", { role: "status" });
+    const slider = h("input", { type: "range", min: 0, max: thresholds.length - 1, value: thresholds.findIndex(({ confidence }) => confidence >= 0.9), "aria-label": "Confidence from which it answers", oninput: () => tell() });
+    const tell = () => {
+      const { confidence, answered, right } = thresholds[Number(slider.value)];
+      words.textContent = `From a confidence of ${confidence.toFixed(2)} on it answers ${percent(answered / count)} of the digits, and of these ${answered ? percent(right / answered, 2) : "none"} right.`;
+    };
+    tell();
+    const answered = { name: "answered", hue: HUES[1], points: thresholds.map(({ confidence, answered }) => /** @type {[number, number]} */ ([confidence, answered / count])) };
+    const right = { name: "right, of those answered", hue: HUES[0], points: thresholds.filter(({ answered }) => answered).map(({ confidence, answered, right }) => /** @type {[number, number]} */ ([confidence, right / answered])) };
+    this.sure.replaceChildren(
+      h("div", { class: "stack" }, h("p", { class: "soft small" }, "Below that confidence it keeps silent."), h("div", { class: "row" }, h("span", { class: "small soft" }, "It answers from"), h("span", { class: "grow" }, slider)), words, legend([answered, right])),
+      lines({ label: "Share answered, and share of those right, by the confidence asked for", x: "confidence asked for", y: "Share", xs: [0, 1], format, formatX: format, series: [answered, right] }));
   }
 
   /** Shows the digits of one cell, or the surest mistakes of all. @param {number | null} label @param {number | null} read */
@@ -115,7 +166,7 @@ export class EvaluateView {
   async bear(key) {
     const name = /** @type {string} */ (models.chosen?.name);
     this.curves.replaceChildren();
-    for (const [distortion, title, x] of DISTORTIONS) {
+    for (const { name: distortion, title, unit: x } of DISTORTIONS) {
       const points = await ask(`/v1/models/${name}/robustness`, { json: { distortion } });
       if (this.asked !== key) return;
       this.curves.append(h("div", null, lines({ label: `Accuracy under ${distortion}`, x, y: title, ys: [0, 1], format: (v) => percent(v, 0), height: 210, series: [
@@ -126,7 +177,7 @@ export class EvaluateView {
 
   async map() {
     const layer = this.layer.value === "" ? null : Number(this.layer.value);
-    /** @type {{x: number, y: number, label: number, read: number}[]} */
+    /** @type {{index: number, x: number, y: number, label: number, read: number}[]} */
     const places = await ask(`/v1/models/${models.name}/map`, { json: { layer } });
     const [width, height] = innerWidth < 860 ? [520, 560] : [1080, 620];
     const canvas = h("canvas", { class: "map", width, height, role: "img", "aria-label": `Map of ${places.length} digits` });
@@ -136,8 +187,8 @@ export class EvaluateView {
     context.font = "600 17px system-ui, sans-serif";
     context.textAlign = "center";
     context.textBaseline = "middle";
-    for (const { x, y, label, read } of places) {
-      const at = [20 + ((x - x0) / (x1 - x0 || 1)) * (width - 40), 20 + ((y - y0) / (y1 - y0 || 1)) * (height - 40)];
+    const spots = places.map((place) => ({ ...place, at: [20 + ((place.x - x0) / (x1 - x0 || 1)) * (width - 40), 20 + ((place.y - y0) / (y1 - y0 || 1)) * (height - 40)] }));
+    for (const { at, label, read } of spots) {
       context.fillStyle = TEN[label];
       context.fillText(String(label), at[0], at[1]);
       if (read === label) continue;
@@ -147,6 +198,24 @@ export class EvaluateView {
       context.arc(at[0], at[1], 13, 0, 7);
       context.stroke();
     }
-    this.place.replaceChildren(canvas);
+    const shown = h("div", { class: "chip seen", hidden: true });
+    let nearest = spots[0];
+    canvas.addEventListener("pointermove", (event) => {
+      const box = canvas.getBoundingClientRect();
+      const [x, y] = [((event.clientX - box.left) * width) / box.width, ((event.clientY - box.top) * height) / box.height];
+      const far = (/** @type {typeof nearest} */ spot) => (spot.at[0] - x) ** 2 + (spot.at[1] - y) ** 2;
+      const found = spots.reduce((best, spot) => (far(spot) < far(best) ? spot : best), spots[0]);
+      if (found === nearest) return;
+      nearest = found;
+      attempt(async () => {
+        const { digits: [digit] } = await ask(`/v1/digits?from=${found.index}&count=1`);
+        if (found !== nearest) return;
+        looked.pixels = digit.pixels;
+        shown.hidden = false;
+        shown.replaceChildren(digitPicture(bytes(digit.pixels), 64, ""), h("small", null, found.read === found.label ? `a ${found.label}` : `a ${found.label}, read as ${found.read}`));
+      });
+    });
+    canvas.addEventListener("click", () => looked.pixels && (location.hash = "inside"));
+    this.place.replaceChildren(h("div", { class: "placed" }, canvas, shown));
   }
 }

@@ -2,18 +2,21 @@
 
 import { ask, models } from "./api.js";
 import { looked } from "./read.js";
-import { attempt, bytes, card, digitPicture, h, intro, percent, signedPicture } from "./ui.js";
+import { attempt, best, bytes, card, digitPicture, field, fixed, h, intro, notice, percent, refill, signedPicture } from "./ui.js";
+import { place, table, terms, windows } from "./unit.js";
 
 /** @typedef {import("./api.js").Change} Change */
 /** @typedef {{inputs: number[], layers: number[][], probabilities: number[], digit: number, influence: number[]}} Inside */
 
 /** Units whose weights are shown at a time. */
 const PAGE = 48;
-/** Terms of a neuron's sum that are spelled out. */
-const TERMS = 8;
+/** Maps of a layer that are shown. */
+const MAPS = 32;
+/** The shape of what goes into the first layer. @type {[number, number, number]} */
+const DIGIT = [28, 28, 1];
 
-/** @param {number} v */
-const fixed = (v) => (v < 0 ? "−" : "") + Math.abs(v).toFixed(3);
+/** @param {import("./api.js").Layer} layer */
+const hasMaps = ({ shape: [height, width] }) => height * width > 1;
 
 export class InsideView {
   constructor() {
@@ -24,6 +27,11 @@ export class InsideView {
     this.changes = [];
     this.layer = 0;
     this.unit = 0;
+    /** Where the chosen unit's window lies; null is where its value is largest. @type {{row: number, column: number} | null} */
+    this.at = null;
+    /** The weights of the chosen unit. @type {{seen: Inside, layer: number, unit: number, weights: Promise<any>} | null} */
+    this.fetched = null;
+    this.temperature = 1;
     this.from = 0;
     this.asked = 0;
     /** @type {Inside | null} */
@@ -31,30 +39,32 @@ export class InsideView {
     /** @type {{pixels: string, label: number | string}[] | null} */
     this.tests = null;
     this.verdict = h("div", { class: "stack" });
-    this.strip = h("div", { class: "chips" });
+    this.strip = h("div", { class: "chips line" });
     this.heard = h("div", { class: "stack" });
     this.layers = h("div", { class: "stack" });
     this.sheet = h("div", { class: "weights" });
     this.pager = h("div", { class: "row" });
     this.neuron = h("div", { class: "stack" });
     this.softmax = h("div", { class: "stack" });
+    this.warmth = this.temperatureSlider();
     this.worth = h("div", { class: "stack", role: "status", "aria-live": "polite" });
     this.root = h("div", null,
       intro("Look inside", "No magic: sums, products and one function, again and again. Pick a digit and follow it from the pixels to the answer, then switch parts off and see what they were worth."),
       h("div", { class: "stack-l" },
         card("A digit", this.strip),
         h("div", { class: "grid two" },
-          card("Which pixels spoke for the answer", this.heard),
-          card("From layer to layer", this.layers)),
-        h("div", { class: "grid two" },
-          card("First layer’s weights as pictures", h("p", { class: "soft small" }, "One picture for each unit: blue pixels speak for it, orange ones against it. Click one to see its sum."), this.pager, this.sheet),
-          card("One neuron, spelled out", this.neuron)),
-        h("div", { class: "grid two" },
-          card("Softmax, step by step", this.softmax),
-          card("What is it worth?", this.worth))));
+          h("div", { class: "stack-l" },
+            card("From layer to layer", this.layers),
+            card("Softmax, step by step", this.softmax, this.warmth)),
+          h("div", { class: "stack-l" },
+            card("Which pixels spoke for the answer", this.heard),
+            card("First layer’s weights as pictures", h("p", { class: "soft small" }, "One picture for each unit: blue pixels speak for it, orange ones against it. Click one to see its sum."), this.pager, this.sheet),
+            card("One unit, spelled out", this.neuron),
+            card("What is it worth?", this.worth)))));
     models.listeners.add(() => {
       this.changes = [];
       this.layer = this.unit = this.from = 0;
+      this.at = null;
       if (this.root.isConnected) attempt(() => this.look(true));
     });
     attempt(() => this.examples());
@@ -75,7 +85,7 @@ export class InsideView {
       await this.look(true);
     }
     const all = [...(looked.pixels ? [{ pixels: looked.pixels, label: "yours" }] : []), ...tests];
-    this.strip.replaceChildren(...all.map(({ pixels, label }) => h("button", { class: "chip", "aria-pressed": String(pixels === this.pixels), "aria-label": `Look at ${label === "yours" ? "your digit" : `a ${label}`}`, onclick: () => attempt(async () => {
+    refill(this.strip, ...all.map(({ pixels, label }) => h("button", { class: "chip", "aria-pressed": String(pixels === this.pixels), "aria-label": `Look at ${label === "yours" ? "your digit" : `a ${label}`}`, onclick: () => attempt(async () => {
       this.pixels = pixels;
       this.digit = null;
       await this.look(false);
@@ -94,7 +104,7 @@ export class InsideView {
     this.showLayers();
     this.showSoftmax();
     if (sheet) await this.showSheet();
-    await this.showNeuron();
+    await this.showUnit();
     this.showWorth();
   }
 
@@ -113,7 +123,7 @@ export class InsideView {
     const picture = digitPicture(bytes(this.pixels), 28, "The digit");
     picture.style.width = "100%";
     picture.style.height = "auto";
-    this.heard.replaceChildren(
+    refill(this.heard,
       h("div", { class: "row" }, h("span", { class: "small soft" }, "Speaking for"), h("div", { class: "ten grow" }, [...Array(10).keys()].map((d) => h("button", { "aria-pressed": String(d === digit), title: percent(probabilities[d], 2), onclick: () => attempt(() => ((this.digit = d), this.look(false))) }, d)))),
       h("div", { class: "grid", style: { "grid-template-columns": "repeat(3, minmax(0, 1fr))", gap: "12px" } },
         h("figure", { class: "stack", style: { gap: "6px" } }, picture, h("figcaption", null, `Read as ${best(probabilities)}, ${percent(Math.max(...probabilities))} sure`)),
@@ -125,31 +135,74 @@ export class InsideView {
     const model = models.chosen;
     const { layers, inputs } = /** @type {Inside} */ (this.seen);
     if (!model) return;
-    const strip = (/** @type {number[]} */ values) => {
-      const columns = values.length > 100 ? 64 : Math.min(values.length, 32);
-      const canvas = signedPicture(values, columns);
-      return h("div", { class: "values" }, canvas);
-    };
-    this.layers.replaceChildren(
+    refill(this.layers,
       h("div", { class: "small" }, h("b", null, "Pixels"), h("span", { class: "soft" }, ` · 784 values, ${inputs.filter((v) => v > 0).length} of them not 0`)),
       ...layers.flatMap((values, i) => {
+        const layer = model.layers[i];
         const zero = values.filter((v) => v === 0).length;
-        const facts = `${values.length} values from ${fixed(Math.min(...values))} to ${fixed(Math.max(...values))}${zero ? `, ${zero} of them 0` : ""}`;
-        return [h("div", { class: "small" }, h("b", null, `${i + 1}. ${model.layers[i]?.text ?? ""}`), h("span", { class: "soft" }, ` · ${facts}`)), strip(values)];
+        const [height, width, channels] = layer.shape;
+        const what = hasMaps(layer) ? `${channels} maps of ${height} × ${width}` : `${values.length} values`;
+        const facts = `${what} from ${fixed(Math.min(...values))} to ${fixed(Math.max(...values))}${zero ? `, ${zero} of them 0` : ""}`;
+        return [h("div", { class: "small" }, h("b", null, `${i + 1}. ${layer.text}`), h("span", { class: "soft" }, ` · ${facts}`)), hasMaps(layer) ? this.maps(values, i) : this.values(values, i)];
       }));
+  }
+
+  /** A layer without a shape: one row of values after the other. @param {number[]} values @param {number} i */
+  values(values, i) {
+    const columns = values.length > 100 ? 64 : Math.min(values.length, 32);
+    const canvas = signedPicture(values, columns);
+    canvas.title = "Click a value to see its sum";
+    canvas.addEventListener("click", (event) => {
+      const box = canvas.getBoundingClientRect();
+      const side = box.width / columns;
+      const unit = Math.floor((event.clientY - box.top) / side) * columns + Math.floor((event.clientX - box.left) / side);
+      if (unit < values.length) attempt(() => this.pick(this.source(i), unit));
+    });
+    return h("div", { class: "values" }, canvas);
+  }
+
+  /** A layer of maps: a picture of each. @param {number[]} values @param {number} i */
+  maps(values, i) {
+    const { text, shape: [, width, channels] } = /** @type {import("./api.js").Model} */ (models.chosen).layers[i];
+    const full = Math.max(...values.map(Math.abs)) || 1;
+    const shown = [...Array(Math.min(channels, MAPS)).keys()];
+    return h("div", null, h("div", { class: "weights maps" }, shown.map((channel) => h("button", { "aria-label": `Map ${channel} of layer ${i + 1}, ${text}`, onclick: () => attempt(() => this.pick(this.source(i), channel)) },
+      signedPicture(values.filter((_, at) => at % channels === channel), width, full)))),
+    channels > MAPS && h("p", { class: "soft small" }, `and ${channels - MAPS} more`));
+  }
+
+  /** The layer whose units make the values of layer `i`: itself, or the last with weights before it. @param {number} i */
+  source(i) {
+    const layers = models.chosen?.layers ?? [];
+    while (i > 0 && !layers[i].weights.length) i--;
+    return i;
+  }
+
+  /** The layer where changing a unit changes all that comes out of it: batch normalisation would undo a change before it. @param {number} layer */
+  changeable(layer) {
+    return models.chosen?.layers[layer + 1]?.kind === "batch_norm" ? layer + 1 : layer;
+  }
+
+  /** How the chosen unit is changed. @returns {Change} */
+  get current() {
+    const layer = this.changeable(this.layer);
+    return this.changes.find((c) => c.layer === layer && c.unit === this.unit) ?? { layer, unit: this.unit, scale: 1, shift: 0 };
   }
 
   async showSheet() {
     const model = models.chosen;
     const { weights, units } = await ask(`/v1/models/${models.name}/weights?layer=0&from=${this.from}&count=${PAGE}`);
     const first = model?.layers[0];
-    const square = Math.round(Math.sqrt(weights[0]?.length ?? 1));
-    this.sheet.replaceChildren(...weights.map((/** @type {number[]} */ w, /** @type {number} */ i) => {
+    const off = this.changeable(0);
+    // A dense unit has a weight for each pixel, a convolution one for each of its window.
+    const across = first?.window ? first.weights[1] : 28;
+    refill(this.sheet, ...weights.map((/** @type {number[]} */ w, /** @type {number} */ i) => {
       const unit = this.from + i;
-      return h("button", { "aria-label": `Unit ${unit}`, "aria-pressed": String(this.layer === 0 && this.unit === unit), class: this.changes.some((c) => c.layer === 0 && c.unit === unit && c.scale === 0) ? "off" : "", onclick: () => attempt(() => this.pick(0, unit)) }, signedPicture(w, square));
+      return h("button", { "aria-label": `Unit ${unit}`, "aria-pressed": String(this.layer === 0 && this.unit === unit), class: this.changes.some((c) => c.layer === off && c.unit === unit && c.scale === 0) ? "off" : "", onclick: () => attempt(() => this.pick(0, unit)) }, signedPicture(w, across));
     }));
+    this.sheet.classList.toggle("large", units <= 16);
     const turn = (/** @type {number} */ by) => attempt(() => ((this.from += by), this.showSheet()));
-    this.pager.replaceChildren(
+    refill(this.pager,
       h("span", { class: "small soft grow" }, `${first?.text ?? ""}: units ${this.from} to ${Math.min(this.from + PAGE, units) - 1} of ${units}`),
       h("button", { disabled: this.from === 0, onclick: () => turn(-PAGE), "aria-label": "Units before" }, "‹"),
       h("button", { disabled: this.from + PAGE >= units, onclick: () => turn(PAGE), "aria-label": "Units after" }, "›"));
@@ -157,44 +210,52 @@ export class InsideView {
 
   /** @param {number} layer @param {number} unit */
   async pick(layer, unit) {
+    if (layer !== this.layer || unit !== this.unit) this.at = null;
     [this.layer, this.unit] = [layer, unit];
     [...this.sheet.children].forEach((button, i) => button.setAttribute("aria-pressed", String(layer === 0 && this.from + i === unit)));
-    await this.showNeuron();
+    await this.showUnit();
     this.showWorth();
   }
 
-  async showNeuron() {
+  async showUnit() {
     const model = models.chosen;
     const seen = this.seen;
     if (!model || !seen) return;
-    const weighted = model.layers.map((layer, i) => ({ layer, i })).filter(({ layer }) => layer.weights.length === 2);
-    if (!weighted.length) return this.neuron.replaceChildren(h("p", { class: "soft" }, "This network has no dense layer."));
-    if (!weighted.some(({ i }) => i === this.layer)) this.layer = weighted[weighted.length - 1].i;
-    const { layer, unit } = this;
-    const { weights, biases, units } = await ask(`/v1/models/${model.name}/weights?layer=${layer}&from=${unit}&count=1`);
-    const scale = this.changes.filter((c) => c.layer === layer && c.unit === unit).reduce((product, c) => product * c.scale, 1);
-    const from = layer === 0 ? seen.inputs : seen.layers[layer - 1];
-    const bias = biases[0] * scale;
-    const terms = weights[0].map((/** @type {number} */ w, /** @type {number} */ i) => ({ i, x: from[i], w: w * scale, product: from[i] * w * scale })).filter((/** @type {{product: number}} */ t) => t.product !== 0);
-    terms.sort((/** @type {{product: number}} */ a, /** @type {{product: number}} */ b) => Math.abs(b.product) - Math.abs(a.product));
-    const shown = terms.slice(0, TERMS);
-    const sum = (/** @type {{product: number}[]} */ all) => all.reduce((total, { product }) => total + product, 0);
-    const rest = terms.slice(TERMS), total = sum(terms) + bias;
-    const next = model.layers[layer + 1];
-    const value = seen.layers[layer + 1]?.[unit];
-    const what = (/** @type {number} */ i) => (layer === 0 ? `pixel ${i % 28},${Math.floor(i / 28)}` : `value ${i}`);
-    const choose = h("select", { "aria-label": "Layer", onchange: () => attempt(() => this.pick(Number(choose.value), 0)) }, weighted.map(({ layer: l, i }) => h("option", { value: i, selected: i === layer }, `${i + 1}. ${l.text}`)));
-    const number = h("input", { type: "number", min: 0, max: units - 1, value: unit, "aria-label": "Unit", onchange: () => attempt(() => this.pick(layer, Math.min(units - 1, Math.max(0, Number(number.value))))) });
-    this.neuron.replaceChildren(
-      h("div", { class: "fields" }, choose, number),
-      h("div", { class: "scroll" }, h("table", null,
-        h("thead", null, h("tr", null, ["input", "its value", "× weight", "= product"].map((text) => h("th", null, text)))),
-        h("tbody", null,
-          shown.map((/** @type {any} */ { i, x, w, product }) => h("tr", null, h("td", null, what(i)), h("td", null, fixed(x)), h("td", null, fixed(w)), h("td", null, fixed(product)))),
-          h("tr", null, h("td", null, `${rest.length} others`), h("td"), h("td"), h("td", null, fixed(sum(rest)))),
-          h("tr", null, h("td", null, "bias"), h("td"), h("td"), h("td", null, fixed(bias))),
-          h("tr", { class: "best" }, h("td", null, "sum"), h("td"), h("td"), h("td", null, fixed(total)))))),
-      h("div", { class: "formula" }, next?.kind === "activation" && value !== undefined ? `${next.text}(${fixed(total)}) = ${fixed(value)}` : `score of ${unit < 10 ? `the ${unit}` : "what is no digit"}: ${fixed(total)}`));
+    const { layer: at, unit } = this;
+    const layer = model.layers[at];
+    // At another place of the same map the weights are the same.
+    if (this.fetched?.seen !== seen || this.fetched.layer !== at || this.fetched.unit !== unit) {
+      this.fetched = { seen, layer: at, unit, weights: ask(`/v1/models/${model.name}/weights?layer=${at}&from=${unit}&count=1`) };
+    }
+    const { weights, biases, units } = await this.fetched.weights;
+    // Another unit was chosen meanwhile.
+    if (this.layer !== at || this.unit !== unit || this.seen !== seen) return;
+    const change = this.current.layer === at ? this.current : { scale: 1, shift: 0 };
+    const [height, width, channels] = layer.shape;
+    const where = this.at ?? strongest(seen.layers[at], layer.shape, unit);
+    const [shape, inputs] = at === 0 ? [DIGIT, seen.inputs] : [model.layers[at - 1].shape, seen.layers[at - 1]];
+    const all = terms(layer, where, weights[0].map((/** @type {number} */ w) => w * change.scale), shape, inputs, at === 0);
+    const bias = biases[0] * change.scale + change.shift;
+    const total = all.reduce((sum, { product }) => sum + product, bias);
+    const value = (/** @type {number} */ i) => seen.layers[i][(where.row * width + where.column) * channels + unit];
+
+    const weighted = model.layers.map((layer, i) => ({ layer, i })).filter(({ layer }) => layer.weights.length);
+    const choose = h("select", { onchange: () => attempt(() => this.pick(Number(choose.value), 0)) }, weighted.map(({ layer: l, i }) => h("option", { value: i, selected: i === at }, `${i + 1}. ${l.text}`)));
+    const number = (/** @type {string} */ label, /** @type {number} */ now, /** @type {number} */ most, /** @type {(to: number) => unknown} */ set) => {
+      const input = h("input", { type: "number", min: 0, max: most, value: now, onchange: () => attempt(() => set(Math.min(most, Math.max(0, Math.round(Number(input.value)))))) });
+      return field(label, input);
+    };
+    const move = (/** @type {{row?: number, column?: number}} */ to) => ((this.at = { ...(this.at ?? where), ...to }), this.showUnit());
+    // What follows at the same place, up to the next layer that moves values about.
+    const chain = [`sum ${fixed(total)}`];
+    for (let i = at + 1; i < model.layers.length && ["activation", "batch_norm"].includes(model.layers[i].kind); i++) chain.push(`${model.layers[i].text} ${fixed(value(i))}`);
+    const end = at === model.layers.length - 1 ? `score of ${unit < 10 ? `the ${unit}` : "what is no digit"}: ${fixed(total)}` : chain.join(" → ");
+    refill(this.neuron,
+      h("div", { class: "fields" }, field("Layer", choose), number("Unit", unit, units - 1, (to) => this.pick(at, to)),
+        ...(hasMaps(layer) ? [number("Column", where.column, width - 1, (column) => move({ column })), number("Row", where.row, height - 1, (row) => move({ row }))] : [])),
+      ...(layer.window ? [windows(layer, all)] : []),
+      table(all, bias),
+      h("div", { class: "formula" }, end));
   }
 
   showSoftmax() {
@@ -202,43 +263,78 @@ export class InsideView {
     const scores = layers[layers.length - 1];
     const loss = models.chosen?.loss ?? "";
     const soft = loss.startsWith("softmax");
+    const { temperature } = this;
     const top = Math.max(...scores);
-    const powers = scores.map((z) => Math.exp(z - top));
+    const powers = scores.map((z) => Math.exp((z - top) / temperature));
     const sum = powers.reduce((a, b) => a + b, 0);
     // An eleventh output, where there is one, stands for what is no digit.
     const name = (/** @type {number} */ digit) => (digit < 10 ? String(digit) : "none");
     const share = (/** @type {number} */ digit) => (soft ? powers[digit] / sum : (probabilities[digit] ?? 0));
     const row = (/** @type {number} */ z, /** @type {number} */ digit) => h("tr", { class: digit === best(scores) ? "best" : "" },
-      [name(digit), fixed(z), ...(soft ? [fixed(z - top), powers[digit] < 5e-4 ? powers[digit].toExponential(1) : powers[digit].toFixed(4)] : []), percent(share(digit), 2)].map((text) => h("td", null, text)));
-    const heads = soft ? ["digit", "score z", "z − largest", "e to that", "÷ sum"] : ["digit", "score", "probability"];
+      [name(digit), fixed(z), ...(soft ? [fixed((z - top) / temperature), powers[digit] < 5e-4 ? powers[digit].toExponential(1) : powers[digit].toFixed(4)] : []), percent(share(digit), 2)].map((text) => h("td", null, text)));
+    const difference = temperature === 1 ? "z − largest" : `(z − largest) ÷ ${temperature}`;
+    const heads = soft ? ["digit", "score z", difference, "e to that", "÷ sum"] : ["digit", "score", "probability"];
     const words = soft
       ? `The largest score, ${fixed(top)}, is taken from all, so that no power is too large. The powers add up to ${sum.toFixed(4)}; each divided by that is a probability.`
       : `This network was trained with the loss ${loss.replaceAll("_", " ")}: each score becomes a probability on its own, and they need not add up to 1.`;
-    this.softmax.replaceChildren(h("div", { class: "scroll" }, h("table", null, h("thead", null, h("tr", null, heads.map((text) => h("th", null, text)))), h("tbody", null, scores.map(row)))), h("p", { class: "soft small" }, words));
+    this.softmax.replaceChildren(
+      h("div", { class: "scroll" }, h("table", null, h("thead", null, h("tr", null, heads.map((text) => h("th", { scope: "col" }, text)))), h("tbody", null, scores.map(row)))),
+      h("p", { class: "soft small" }, words));
+    this.warmth.hidden = !soft;
+  }
+
+  /** A slider for the temperature of the softmax. */
+  temperatureSlider() {
+    const output = h("output", { class: "small" }, "1");
+    // Logarithmic: from a tenth to ten.
+    const slider = h("input", { type: "range", min: -1, max: 1, step: 0.05, value: 0, "aria-label": "Temperature", oninput: () => {
+      this.temperature = Number((10 ** Number(slider.value)).toPrecision(2));
+      output.textContent = String(this.temperature);
+      if (this.seen) this.showSoftmax();
+    } });
+    return h("div", { class: "stack" },
+      h("div", { class: "row" }, h("span", { class: "small soft" }, "Temperature"), h("span", { class: "grow" }, slider), output),
+      h("p", { class: "soft small" }, "All scores are divided by it: the higher, the less sure, but the answer stays the same."));
   }
 
   showWorth() {
     const { layer, unit } = this;
-    const current = this.changes.find((c) => c.layer === layer && c.unit === unit)?.scale ?? 1;
-    const output = h("output", null, `× ${current}`);
-    const slider = h("input", { type: "range", min: 0, max: 2, step: 0.1, value: current, "aria-label": `Scale of unit ${unit} of layer ${layer + 1}`, oninput: () => (output.textContent = `× ${slider.value}`), onchange: () => attempt(() => this.change(Number(slider.value))) });
-    this.worth.replaceChildren(
-      h("p", { class: "soft small" }, "Scale the weights of the chosen unit, or switch it off, and see the accuracy on the test digits move. Nothing is changed for good."),
-      h("div", { class: "row" }, h("b", null, `Layer ${layer + 1}, unit ${unit}`), h("span", { class: "grow" }, slider), output),
-      h("div", { class: "row" }, h("button", { id: "switch-off", onclick: () => attempt(() => this.change(current === 0 ? 1 : 0)) }, current === 0 ? "Switch on again" : "Switch off"), h("button", { class: "quiet", disabled: !this.changes.length, onclick: () => attempt(() => this.undo()) }, `Undo all (${this.changes.length})`)),
-      this.verdict);
+    const { scale, shift } = this.current;
+    const slider = (/** @type {string} */ label, /** @type {Record<string, number>} */ range, /** @type {(v: number) => string} */ text, /** @type {(v: number) => Partial<Change>} */ change) => {
+      const output = h("output", { class: "small" }, text(range.value));
+      const input = h("input", { type: "range", step: 0.1, ...range, "aria-label": `${label} of unit ${unit} of layer ${layer + 1}`, oninput: () => (output.textContent = text(Number(input.value))), onchange: () => attempt(() => this.change(change(Number(input.value)))) });
+      return h("div", { class: "row" }, h("span", { class: "small soft" }, label), h("span", { class: "grow" }, input), output);
+    };
+    const name = h("input", { value: "changed", pattern: "[A-Za-z0-9_.\\-]{1,64}", "aria-label": "Name of the changed network" });
+    refill(this.worth,
+      h("p", { class: "soft small" }, "Scale what the chosen unit puts out, shift it or switch it off, and see the accuracy on the test digits move. The network itself stays as it is."),
+      h("b", null, `Layer ${layer + 1}, unit ${unit}`),
+      slider("Scale", { min: 0, max: 2, value: scale }, (v) => `× ${v}`, (scale) => ({ scale })),
+      slider("Shift", { min: -2, max: 2, value: shift }, (v) => (v < 0 ? "− " : "+ ") + Math.abs(v), (shift) => ({ shift })),
+      h("div", { class: "row" }, h("button", { id: "switch-off", onclick: () => attempt(() => this.change(scale === 0 ? { scale: 1 } : { scale: 0, shift: 0 })) }, scale === 0 ? "Switch on again" : "Switch off"), h("button", { class: "quiet", disabled: !this.changes.length, onclick: () => attempt(() => this.undo()) }, `Undo all (${this.changes.length})`)),
+      this.verdict,
+      h("div", { class: "row", hidden: !this.changes.length }, name, h("button", { onclick: () => attempt(() => this.keep(name.value)) }, "Keep as a network of its own")));
   }
 
-  /** @param {number} scale */
-  async change(scale) {
-    this.changes = this.changes.filter((c) => c.layer !== this.layer || c.unit !== this.unit);
-    if (scale !== 1) this.changes.push({ layer: this.layer, unit: this.unit, scale });
+  /** @param {Partial<Change>} to */
+  async change(to) {
+    const change = { ...this.current, ...to };
+    this.changes = this.changes.filter((c) => c.layer !== change.layer || c.unit !== change.unit);
+    if (change.scale !== 1 || change.shift !== 0) this.changes.push(change);
     await Promise.all([this.look(true), this.measure()]);
   }
 
   async undo() {
     this.changes = [];
     await Promise.all([this.look(true), this.measure()]);
+  }
+
+  /** @param {string} name */
+  async keep(name) {
+    await ask(`/v1/models/${models.name}/changed`, { json: { name, changes: this.changes } });
+    models.name = name;
+    await models.refresh();
+    notice(`Kept as ‘${name}’, which the page works with from now on.`);
   }
 
   async measure() {
@@ -251,5 +347,9 @@ export class InsideView {
   }
 }
 
-/** @param {number[]} values */
-const best = (values) => values.indexOf(Math.max(...values));
+/** Where a unit's value is largest. @param {number[]} values @param {[number, number, number]} shape @param {number} unit */
+function strongest(values, shape, unit) {
+  const channels = shape[2];
+  const at = values.reduce((top, v, i) => (i % channels === unit && Math.abs(v) > Math.abs(values[top]) ? i : top), unit);
+  return place(shape, at);
+}

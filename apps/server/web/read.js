@@ -3,7 +3,7 @@
 import { ask, models } from "./api.js";
 import { mine } from "./mine.js";
 import { Pad } from "./pad.js";
-import { attempt, bars, bytes, card, digitPicture, download, h, intro, notice, percent, s } from "./ui.js";
+import { attempt, bars, bytes, card, digitPicture, download, h, intro, notice, percent, refill, s } from "./ui.js";
 
 /** @typedef {import("./api.js").Reading} Reading */
 /** @typedef {import("./api.js").Box} Box */
@@ -34,6 +34,8 @@ export class ReadView {
     this.asked = 0;
     /** @type {AbortController | null} */
     this.pending = null;
+    /** The camera's, while it is on. @type {MediaStream | null} */
+    this.stream = null;
     this.pad = new Pad({ width: 960, height: 600, label: "Sheet to draw digits on. With the keyboard: arrow keys move the pen, space puts it down or lifts it, Backspace undoes.", changed: () => this.drawn() });
     this.later = 0;
     /** @type {SVGElement | null} */
@@ -78,11 +80,26 @@ export class ReadView {
       const file = [...(event.clipboardData?.files ?? [])].find((f) => f.type.startsWith("image/"));
       if (file && this.root.isConnected) this.take(file);
     });
+    document.addEventListener("keydown", (event) => {
+      const writes = event.target instanceof Element && event.target.closest("input, select, textarea");
+      if (!this.root.isConnected || writes || event.ctrlKey || event.altKey || event.metaKey || !/^[0-9]$/.test(event.key)) return;
+      this.label(Number(event.key));
+    });
     models.listeners.add(() => this.root.isConnected && this.blob && this.read());
   }
 
   show() {
     requestAnimationFrame(() => this.pad.fit());
+  }
+
+  hide() {
+    if (this.stream) this.clear();
+  }
+
+  /** The camera goes dark. */
+  dark() {
+    this.stream?.getTracks().forEach((track) => track.stop());
+    this.stream = null;
   }
 
   drawn() {
@@ -100,6 +117,7 @@ export class ReadView {
   }
 
   clear() {
+    this.dark();
     this.stage.replaceChildren(this.pad.canvas, this.hint);
     this.pad.clear();
   }
@@ -108,6 +126,7 @@ export class ReadView {
   take(file) {
     if (!file) return;
     this.file.value = "";
+    this.dark();
     attempt(async () => {
       this.pad.strokes = [];
       this.pad.paint();
@@ -115,7 +134,9 @@ export class ReadView {
       await this.read().catch(async (error) => {
         // A format that the browser knows and the server does not (HEIC, AVIF) becomes a PNG.
         if (error.code !== "unknown_format") throw error;
-        const bitmap = await createImageBitmap(file);
+        const bitmap = await createImageBitmap(file).catch(() => {
+          throw error;
+        });
         const canvas = h("canvas", { width: bitmap.width, height: bitmap.height });
         canvas.getContext("2d")?.drawImage(bitmap, 0, 0);
         this.blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
@@ -172,7 +193,7 @@ export class ReadView {
   }
 
   showChips() {
-    this.chips.replaceChildren(...this.found.map((found, i) => h("button", {
+    refill(this.chips, ...this.found.map((found, i) => h("button", {
       class: found.sure ? "chip" : "chip unsure", "aria-pressed": String(i === this.at), onclick: () => this.select(i),
       "aria-label": found.sure ? `${found.digit}, ${percent(found.confidence)} sure` : `perhaps ${found.digit}, ${percent(found.confidence)} sure`,
     }, digitPicture(bytes(found.pixels), 44, ""), h("b", null, found.sure ? found.digit : `${found.digit}?`), h("small", null, percent(found.confidence, 0)))));
@@ -190,16 +211,21 @@ export class ReadView {
     const found = this.found[this.at];
     if (!found) return this.detail.replaceChildren();
     looked.pixels = found.pixels;
-    const label = (/** @type {number} */ digit) => h("button", { "aria-label": `It is a ${digit}`, onclick: () => {
-      mine.add({ label: digit, pixels: found.pixels });
-      notice(`Noted as ${digit} among your digits; teach them on the page Teach.`);
-    } }, digit);
+    const label = (/** @type {number} */ digit) => h("button", { "aria-label": `It is a ${digit}`, onclick: () => this.label(digit) }, digit);
     this.detail.replaceChildren(
       h("div", { class: "grid", style: { "grid-template-columns": "148px minmax(0, 1fr)", gap: "18px" } },
         h("div", { class: "stack" }, digitPicture(bytes(found.pixels), 148, "What the network saw, 28 by 28 pixels"), h("span", { class: "soft small" }, "What the network saw")),
         bars(found.probabilities)),
-      h("div", { class: "row spread" }, h("span", { class: "soft small" }, "Wrong? Say what it is:"), h("a", { href: "#inside", class: "small" }, "Look inside")),
+      h("div", { class: "row spread" }, h("span", { class: "soft small" }, "Wrong? Click or type what it is:"), h("a", { href: "#inside", class: "small" }, "Look inside")),
       h("div", { class: "ten" }, [...Array(10).keys()].map(label)));
+  }
+
+  /** The chosen digit joins a person's own. @param {number} label */
+  label(label) {
+    const found = this.found[this.at];
+    if (!found) return;
+    mine.add({ label, pixels: found.pixels });
+    notice(`Noted as ${label} among your digits; teach them on the page Teach.`);
   }
 
   /** The picture with boxes around what was found. */
@@ -238,17 +264,22 @@ export class ReadView {
   camera() {
     attempt(async () => {
       if (!navigator.mediaDevices) throw new Error("The browser gives the camera only to localhost and https.");
-      const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 1920 } } });
-      const video = h("video", { srcObject: stream, autoplay: true, playsInline: true, muted: true });
-      const stop = () => stream.getTracks().forEach((track) => track.stop());
-      const shoot = h("button", { class: "primary", onclick: () => {
+      const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 1920 } } }).catch((error) => {
+        throw new Error(error.name === "NotFoundError" ? "There is no camera." : "The browser did not give the camera.");
+      });
+      // Also what was drawn goes: the sheet is behind the camera now.
+      this.clear();
+      this.stream = stream;
+      const video = h("video", { srcObject: stream, autoplay: true, playsInline: true, muted: true, "aria-label": "What the camera sees" });
+      const shoot = h("button", { class: "primary", disabled: true, onclick: () => {
         const canvas = h("canvas", { width: video.videoWidth, height: video.videoHeight });
         canvas.getContext("2d")?.drawImage(video, 0, 0);
-        stop();
         canvas.toBlob((blob) => this.take(blob ?? undefined), "image/jpeg", 0.95);
       } }, "Take the picture");
-      const cancel = h("button", { onclick: () => (stop(), this.clear()) }, "Cancel");
-      this.stage.replaceChildren(h("div", { class: "stack", style: { padding: "12px" } }, video, h("div", { class: "row" }, shoot, cancel)));
+      video.addEventListener("loadeddata", () => (shoot.disabled = false));
+      const cancel = h("button", { onclick: () => this.clear() }, "Cancel");
+      this.stage.replaceChildren(h("div", { class: "stack camera" }, video, h("div", { class: "row" }, shoot, cancel)));
+      shoot.focus();
     });
   }
 }

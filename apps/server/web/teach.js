@@ -33,7 +33,7 @@ export class TeachView {
         h("li", null, h("span", null, "Compare before and after, and keep the new reader or drop it."))),
       h("div", { class: "grid wide-right", style: { "margin-top": "20px" } },
         h("section", { class: "card stack", "aria-label": "Write digits" }, this.ask, h("div", { class: "stage" }, this.pad.canvas),
-          h("div", { class: "row" }, next, h("button", { onclick: () => this.pad.clear() }, "Clear"), h("span", { class: "grow" }), h("button", { class: "quiet", onclick: () => this.skip() }, "Skip"))),
+          h("div", { class: "row" }, next, h("button", { onclick: () => this.pad.clear() }, "Clear"), h("button", { class: "quiet", onclick: () => this.skip() }, "Skip"))),
         h("div", { class: "stack-l" },
           card("My digits", this.summary, this.tiles, h("div", { class: "row", style: { "margin-top": "16px" } }, this.go, h("span", { class: "grow" }),
             h("button", { onclick: () => download("my-digits.json", JSON.stringify({ version: 1, digits: mine.digits }), "application/json") }, "Save"),

@@ -1,15 +1,16 @@
 // Train: build a network and watch it learn.
 
-import { ask, models } from "./api.js";
+import { ask } from "./api.js";
 import { Builder } from "./builder.js";
-import { HUES, legend, lines } from "./charts.js";
+import { HUES, columns, legend, lines } from "./charts.js";
+import { RunCard } from "./run.js";
 import { news } from "./runs.js";
-import { attempt, card, field, h, intro, notice, percent, signedPicture } from "./ui.js";
+import { attempt, bytes, card, digitPicture, field, h, intro, percent } from "./ui.js";
 
 /** @typedef {import("./api.js").Run} Run */
 
-/** Time between two looks at a running network's weights, in milliseconds. */
-const LOOK = 700;
+/** Time that a form must rest before the digits are drawn anew, in milliseconds. */
+const REST = 400;
 
 export class TrainView {
   constructor() {
@@ -21,10 +22,16 @@ export class TrainView {
     this.recipe = h("select", { id: "recipe", onchange: () => this.choose() });
     this.about = h("p", { class: "soft small" });
     this.builder = new Builder(() => this.write());
-    this.text = h("textarea", { rows: 16, spellcheck: false, "aria-label": "The recipe's text", oninput: () => (this.asText = true) });
+    this.text = h("textarea", { rows: 16, spellcheck: false, "aria-label": "The recipe's text", oninput: () => {
+      this.asText = true;
+      this.showSoon();
+    } });
     this.epochs = h("input", { type: "number", min: 1, max: 1000, value: 12 });
     this.seed = h("input", { type: "number", min: 0, value: 1 });
     this.curves = h("div", { class: "grid two" });
+    this.rest = 0;
+    this.examples = h("div", { class: "chips" });
+    this.kinds = h("div", { class: "stack" });
     this.list = h("div", { class: "stack-l", id: "runs" });
     this.empty = h("div", { class: "card soft" }, "No runs yet. Start one, and another with something changed: their curves are drawn side by side.");
     this.curveCard = card("Curves", this.curves);
@@ -37,7 +44,8 @@ export class TrainView {
           h("div", { class: "fields" }, field("Epochs", this.epochs), field("Seed", this.seed)),
           h("details", null, h("summary", null, "The recipe as text"), this.text),
           h("div", { class: "row" }, h("button", { class: "primary grow", id: "start", onclick: () => attempt(() => this.start(false)) }, "Start"), h("button", { title: "Start, but wait before the first epoch", onclick: () => attempt(() => this.start(true)) }, "Start paused"))),
-        h("div", { class: "stack-l" }, this.curveCard, this.empty, this.list)));
+        h("div", { class: "stack-l" }, this.curveCard, this.empty, this.list,
+          card("What it learns from", h("p", { class: "soft small" }, "The first digits as the recipe on the left shows them to the network; another epoch distorts them in another way."), this.examples, this.kinds))));
     news.listeners.add(() => this.root.isConnected && this.draw());
     attempt(() => this.load());
   }
@@ -51,6 +59,7 @@ export class TrainView {
     this.recipes = await ask("/v1/recipes");
     this.recipe.replaceChildren(...this.recipes.map(({ name }) => h("option", { value: name, selected: name === "tutorial-97" }, name)));
     this.choose();
+    await this.showKinds();
   }
 
   choose() {
@@ -60,21 +69,53 @@ export class TrainView {
     this.builder.set(chosen.recipe);
     this.epochs.value = chosen.recipe.training.epochs;
     this.text.value = chosen.toml;
-    this.asText = false;
-    this.changed = false;
+    this.asText = this.changed = false;
+    this.showExamples();
   }
 
   write() {
     this.text.value = this.builder.toml();
     this.changed = true;
     this.asText = false;
+    this.showSoon();
+  }
+
+  showSoon() {
+    clearTimeout(this.rest);
+    this.rest = window.setTimeout(() => this.showExamples(), REST);
+  }
+
+  /** The recipe as the form has it. */
+  get wanted() {
+    return this.changed || this.asText ? { toml: this.text.value } : { recipe: this.recipe.value };
+  }
+
+  async showExamples() {
+    const wanted = this.wanted;
+    try {
+      /** @type {{label: number, pixels: string}[]} */
+      const digits = await ask("/v1/train/preview", { json: wanted });
+      if (JSON.stringify(wanted) !== JSON.stringify(this.wanted)) return;
+      const name = (/** @type {number} */ label) => (label < 10 ? String(label) : "none");
+      this.examples.replaceChildren(...digits.map(({ label, pixels }) => h("figure", { class: "chip" }, digitPicture(bytes(pixels), 44, label < 10 ? `A ${label}` : "No digit"), h("small", null, name(label)))));
+    } catch (error) {
+      // While a form is being filled, much is wrong for a moment: said here, not at the bottom.
+      this.examples.replaceChildren(h("p", { class: "down small" }, error instanceof Error ? error.message : String(error)));
+    }
+  }
+
+  async showKinds() {
+    /** @type {{set: string, total: number, digits: {digit: number, count: number, mean: string}[], pixels: number[]}} */
+    const { set, total, digits, pixels } = await ask("/v1/digits/training");
+    this.kinds.replaceChildren(
+      h("p", { class: "soft small" }, `${total.toLocaleString("en")} ${set}; how many of each, and what they look like on average:`),
+      h("div", { class: "chips" }, digits.map(({ digit, count, mean }) => h("figure", { class: "chip" }, digitPicture(bytes(mean), 44, `The mean of all ${digit}s`), h("small", null, `${digit}: ${count.toLocaleString("en")}`)))),
+      h("figure", { class: "narrow" }, h("figcaption", null, "How dark their pixels are"), columns({ label: "How dark pixels are", counts: pixels, hue: HUES[0], from: "paper", to: "ink" })));
   }
 
   /** @param {boolean} paused */
   async start(paused) {
-    const own = this.changed || this.asText;
-    const what = own ? { toml: this.text.value } : { recipe: this.recipe.value };
-    const run = await ask("/v1/train", { json: { ...what, epochs: Number(this.epochs.value), seed: Number(this.seed.value), paused } });
+    const run = await ask("/v1/train", { json: { ...this.wanted, epochs: Number(this.epochs.value), seed: Number(this.seed.value), paused } });
     news.add(run);
   }
 
@@ -102,94 +143,5 @@ export class TrainView {
     }
     const cards = runs.map((run) => /** @type {RunCard} */ (this.cards.get(run.id)).root).reverse();
     if (cards.some((root, i) => this.list.children[i] !== root)) this.list.replaceChildren(...cards);
-  }
-}
-
-/** One run: how it stands, and its buttons. */
-class RunCard {
-  /** @param {Run} run @param {string} hue */
-  constructor(run, hue) {
-    this.run = run;
-    this.looked = 0;
-    this.epoch = this.waiting = 0;
-    this.status = h("span", { class: "status" });
-    this.bar = h("i");
-    this.facts = h("div", { class: "facts" });
-    this.weights = h("div", { class: "weights" });
-    this.error = h("p", { class: "down small", hidden: true });
-    this.rateText = h("output", { class: "small" });
-    // The slider is logarithmic: the middle is the recipe's own rate.
-    this.rate = h("input", { type: "range", min: -2, max: 1, step: 0.05, value: 0, "aria-label": "Learning rate, times the recipe's", oninput: () => this.showRate(), onchange: () => this.steer({ rate: this.factor }) });
-    const button = (/** @type {string} */ text, /** @type {() => unknown} */ work, title = "") => h("button", { onclick: () => attempt(work), title }, text);
-    this.pause = button("Pause", () => this.steer({ do: this.run.status === "paused" ? "go" : "pause" }));
-    this.step = button("One epoch", () => this.steer({ do: "step" }), "Go on to the end of the epoch, then wait");
-    this.stop = button("Stop", () => this.steer({ do: "stop" }));
-    this.use = button("Read with it", () => this.read());
-    this.save = h("a", { class: "button", href: `/v1/models/${run.model}/file`, download: `${run.model}.safetensors` }, "Save");
-    this.steering = h("div", { class: "row" }, h("span", { class: "small soft" }, "Rate"), h("span", { class: "grow" }, this.rate), this.rateText);
-    this.root = h("section", { class: "card stack run", style: { "--hue": hue }, "aria-label": `Run ${run.id}` },
-      h("div", { class: "row" }, h("h2", null, `Run ${run.id} · ${run.name}`), this.status, h("span", { class: "grow" }), h("button", { class: "quiet", "aria-label": `Forget run ${run.id}`, onclick: () => attempt(() => ask(`/v1/runs/${run.id}`, { method: "DELETE" })) }, "×")),
-      h("div", { class: "progress" }, this.bar), this.facts, this.error, this.steering,
-      h("div", { class: "row" }, this.pause, this.step, this.stop, h("span", { class: "grow" }), this.use, this.save),
-      h("details", { open: true, ontoggle: () => this.look() }, h("summary", null, "Weights of the first layer"), this.weights));
-    this.showRate();
-  }
-
-  get factor() {
-    return Number((10 ** Number(this.rate.value)).toPrecision(2));
-  }
-
-  showRate() {
-    this.rateText.textContent = `× ${this.factor}`;
-  }
-
-  /** @param {{do?: string, rate?: number}} order */
-  async steer(order) {
-    await ask(`/v1/runs/${this.run.id}`, { json: order });
-  }
-
-  async read() {
-    await ask(`/v1/models/${this.run.model}/use`, { method: "POST" });
-    models.name = this.run.model;
-    await models.refresh();
-    notice(`From now on run ${this.run.id} reads.`);
-  }
-
-  /** @param {Run} run */
-  update(run) {
-    this.run = run;
-    const over = !["running", "paused"].includes(run.status);
-    this.status.textContent = run.status;
-    this.status.className = `status ${run.status}`;
-    this.bar.style.width = `${100 * run.done}%`;
-    this.pause.textContent = run.status === "paused" ? "Go on" : "Pause";
-    this.pause.hidden = this.step.hidden = this.stop.hidden = this.steering.hidden = over;
-    this.error.hidden = !run.error;
-    this.error.textContent = run.error ?? "";
-    const last = run.points[run.points.length - 1];
-    const ends = run.points.filter((point) => point.accuracy !== undefined);
-    const end = ends[ends.length - 1];
-    const dead = end?.dead?.slice(0, -1).reduce((a, b) => a + b, 0);
-    const fact = (/** @type {string} */ name, /** @type {string | number} */ value) => h("div", null, h("b", null, value), name);
-    this.facts.replaceChildren(
-      fact("epoch", `${run.epoch} / ${run.epochs}`), fact("loss", last ? last.loss.toFixed(4) : "–"),
-      fact("held-back right", end ? percent(end.accuracy ?? 0, 2) : "–"), fact("dead values", dead ?? "–"),
-      fact("seconds", end?.seconds !== undefined ? end.seconds.toFixed(2) : "–"), fact("digits", run.train_count.toLocaleString("en")));
-    this.use.disabled = !ends.length;
-    if (ends.length > this.epoch && !this.waiting) {
-      this.epoch = ends.length;
-      // The last look of a flurry of epochs must not be lost.
-      this.waiting = window.setTimeout(() => this.look(), Math.max(0, this.looked + LOOK - performance.now()));
-    }
-  }
-
-  look() {
-    this.waiting = 0;
-    if (!this.weights.parentElement || !(/** @type {HTMLDetailsElement} */ (this.weights.parentElement).open)) return;
-    this.looked = performance.now();
-    ask(`/v1/models/${this.run.model}/weights?layer=0&count=32`).then(
-      ({ weights }) => this.weights.replaceChildren(...weights.map((/** @type {number[]} */ w) => signedPicture(w, Math.round(Math.sqrt(w.length))))),
-      () => {}, // there is no model before the first epoch
-    );
   }
 }

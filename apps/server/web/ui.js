@@ -48,8 +48,11 @@ export const intro = (title, text) => h("div", { class: "intro" }, h("h1", null,
 /** @param {string} title @param {...(Child | Child[])} children */
 export const card = (title, ...children) => h("section", { class: "card", "aria-label": title }, h("h2", null, title), ...children);
 
-/** @param {string} label @param {HTMLElement} control */
-export const field = (label, control) => h("label", { class: "field" }, label, control);
+/** A control with its label. @param {string} label @param {HTMLElement} control @param {string} [help] what it does, for who hovers or listens */
+export function field(label, control, help) {
+  if (help) control.setAttribute("aria-description", help);
+  return h("label", { class: "field", title: help }, label, control);
+}
 
 /** @param {number} share @param {number} [decimals] */
 export const percent = (share, decimals = 1) => `${(100 * share).toFixed(decimals)} %`;
@@ -59,7 +62,9 @@ export function notice(what) {
   const advice = what instanceof Error && "advice" in what ? String(what.advice) : "";
   const text = what instanceof Error ? what.message : String(what);
   const element = h("div", { class: "notice" }, text, advice && h("small", null, advice));
-  document.getElementById("notices")?.append(element);
+  const notices = document.getElementById("notices");
+  notices?.append(element);
+  if (notices && notices.children.length > 2) notices.firstElementChild?.remove();
   setTimeout(() => element.remove(), 6000);
 }
 
@@ -75,14 +80,21 @@ export async function attempt(work) {
 /** @param {string} base64 */
 export const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 
+/** Colours by name, until the page turns dark or light. @type {Map<string, [number, number, number]>} */
+const colors = new Map();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => colors.clear());
+
 /** @param {string} name @returns {[number, number, number]} */
 function color(name) {
+  const known = colors.get(name);
+  if (known) return known;
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = 1;
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   context.fillRect(0, 0, 1, 1);
   const [r, g, b] = context.getImageData(0, 0, 1, 1).data;
+  colors.set(name, [r, g, b]);
   return [r, g, b];
 }
 
@@ -127,11 +139,28 @@ export function signedPicture(values, width, scale) {
   });
 }
 
+/** @param {number} v */
+export const fixed = (v) => (v < 0 ? "−" : "") + Math.abs(v).toFixed(3);
+
+/** The place of the largest. @param {number[]} values */
+export const best = (values) => values.indexOf(Math.max(...values));
+
 /** Ten bars. @param {number[]} probabilities */
 export function bars(probabilities) {
-  const best = probabilities.indexOf(Math.max(...probabilities));
+  const read = best(probabilities);
   return h("div", { class: "bars", role: "list", "aria-label": "Probability of each digit" }, probabilities.map((p, digit) =>
-    h("div", { class: digit === best ? "bar best" : "bar", role: "listitem" }, h("span", null, digit), h("i", { style: { "--p": p }, "aria-hidden": "true" }), h("span", null, percent(p, p > 0.9995 ? 0 : 1)))));
+    h("div", { class: digit === read ? "bar best" : "bar", role: "listitem" }, h("span", null, digit), h("i", { style: { "--p": p }, "aria-hidden": "true" }), h("span", null, percent(p, p > 0.9995 ? 0 : 1)))));
+}
+
+/**
+ * Replaces what is in an element. Who works with the keyboard stays at the control they were at.
+ * @param {Element} element @param {...Child} children
+ */
+export function refill(element, ...children) {
+  const controls = () => /** @type {HTMLElement[]} */ ([...element.querySelectorAll("button, input, select, a[href], [tabindex]")]);
+  const at = controls().indexOf(/** @type {HTMLElement} */ (document.activeElement));
+  element.replaceChildren(...h("div", null, ...children).childNodes);
+  if (at >= 0) controls()[at]?.focus({ preventScroll: true });
 }
 
 /** Saves text as a file. @param {string} name @param {string} text @param {string} kind */

@@ -129,6 +129,7 @@ async fn only_who_has_the_token_may_change_something() {
         ("PUT", "/v1/models/new"),
         ("DELETE", "/v1/models/new"),
         ("POST", "/v1/models/default/use"),
+        ("POST", "/v1/models/default/changed"),
     ] {
         let answer = client.ask(method, path, &[], "").await;
         assert_eq!(answer.status, 401, "{path}");
@@ -149,7 +150,7 @@ async fn models_come_and_go() {
     assert_eq!((&model["reads"], &model["origin"]), (&true.into(), &"uploaded".into()));
     let layers = model["layers"].as_array().unwrap();
     assert_eq!(
-        (&layers[0]["kind"], layers.last().unwrap()["width"].as_u64() >= Some(10)),
+        (&layers[0]["kind"], layers.last().unwrap()["shape"][2].as_u64() >= Some(10)),
         (&"dense".into(), true)
     );
     assert_eq!(client.ask("DELETE", "/v1/models/copy", &[], "").await.status, 204);
@@ -208,6 +209,19 @@ async fn one_can_look_inside() {
         (0..200).map(|unit| json!({ "layer": 0, "unit": unit, "scale": 0 })).collect();
     let less = client.post(evaluate, json!({ "changes": off })).await.json();
     assert!(number(&less["accuracy"]) < number(&whole["accuracy"]));
+    // The surer it must be, the less it answers, and the more of that is right.
+    let thresholds = whole["thresholds"].as_array().unwrap();
+    assert_eq!((thresholds.len(), &thresholds[0]["answered"]), (21, &750.into()));
+    assert_eq!(thresholds[0]["right"], whole["right"]);
+    let fewer =
+        thresholds.windows(2).all(|w| number(&w[0]["answered"]) >= number(&w[1]["answered"]));
+    let wrong = |t: &Value| number(&t["answered"]) - number(&t["right"]);
+    assert!(fewer && wrong(&thresholds[20]) < wrong(&thresholds[0]));
+    let noisy = json!({ "distortion": "noise", "amount": 0.6 });
+    let noisy = client.post(evaluate, noisy).await.json();
+    assert!(number(&noisy["accuracy"]) < number(&whole["accuracy"]) - 0.2);
+    let beyond = json!({ "distortion": "noise", "amount": 60 });
+    assert_eq!(client.post(evaluate, beyond).await.status, 422);
     let bins = whole["reliability"].as_array().unwrap();
     assert_eq!(bins.iter().map(|bin| bin["count"].as_u64().unwrap()).sum::<u64>(), 750);
 
@@ -222,6 +236,58 @@ async fn one_can_look_inside() {
     assert!(at(0.0) > 0.97 && at(60.0) < at(0.0) - 0.1);
     let map = client.post("/v1/models/default/map", json!({ "layer": 0 })).await.json();
     assert_eq!(map.as_array().unwrap().len(), 600);
+}
+
+#[tokio::test]
+async fn a_changed_network_is_kept() {
+    let client = Client::new(|_| ());
+    let path = "/v1/models/default/changed";
+    let change = json!({ "layer": 4, "unit": 3, "scale": 0, "shift": 2.5 });
+    let keep = async |name: &str, change: &Value| {
+        client.post(path, json!({ "name": name, "changes": [change] })).await.status.as_u16()
+    };
+    assert_eq!(keep("three", &change).await, 204);
+    // Whatever it sees, the score of the 3 is now the shift.
+    let pixels = STANDARD.encode(digits().image(0));
+    let seen = client.post("/v1/models/three/inside", json!({ "pixels": pixels })).await.json();
+    assert!((seen["layers"][4][3].as_f64().unwrap() - 2.5).abs() < 1e-3);
+    assert_eq!(client.get("/v1/models/three").await.json()["origin"], "changed");
+    assert_eq!(keep("default", &change).await, 409);
+    assert_eq!(keep("a b", &change).await, 422);
+    assert_eq!(keep("none", &json!({ "layer": 1, "unit": 0 })).await, 422);
+
+    let spread = client.get("/v1/models/three/spread").await.json();
+    let layers: Vec<u64> =
+        spread.as_array().unwrap().iter().map(|s| s["layer"].as_u64().unwrap()).collect();
+    assert_eq!(layers, [0, 2, 4]);
+    let counts = spread[2]["counts"].as_array().unwrap();
+    assert_eq!(counts.len(), 41);
+    assert_eq!(counts.iter().map(|n| n.as_u64().unwrap()).sum::<u64>(), 224 * 11);
+    // The 224 weights that are 0 now are in the middle.
+    assert!(counts[20].as_u64() >= Some(224));
+}
+
+#[tokio::test]
+async fn what_is_learned_from_can_be_looked_at() {
+    let client = Client::new(|_| ());
+    let all = client.get("/v1/digits/training").await.json();
+    let counts = all["digits"].as_array().unwrap().iter().map(|d| d["count"].as_u64().unwrap());
+    assert_eq!((counts.sum::<u64>(), &all["total"]), (5_000, &5_000.into()));
+    let pixels = all["pixels"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap());
+    assert_eq!(pixels.sum::<u64>(), 5_000 * 784);
+
+    let path = "/v1/train/preview";
+    let shown = async |asked: Value| client.post(path, asked).await.json();
+    let plain = shown(json!({ "recipe": "tutorial-97" })).await;
+    assert_eq!(plain.as_array().unwrap().len(), 24);
+    assert_eq!(plain[3]["pixels"], STANDARD.encode(digits().image(3)));
+    let dense = shown(json!({ "recipe": "dense" })).await;
+    assert_ne!(dense[3]["pixels"], plain[3]["pixels"]);
+    assert_ne!(dense, shown(json!({ "recipe": "dense", "epoch": 1 })).await);
+    // A quarter of what the reader learns from is no digit.
+    let reader = shown(json!({ "recipe": "reader" })).await;
+    assert!(reader.as_array().unwrap().iter().any(|example| example["label"] == 10));
+    assert_eq!(client.post(path, json!({ "recipe": "x" })).await.status, 422);
 }
 
 #[tokio::test]

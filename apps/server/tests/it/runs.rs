@@ -34,6 +34,11 @@ async fn a_run_is_steered_from_its_first_epoch_to_its_last() {
     let id = run["id"].as_u64().unwrap();
     let path = format!("/v1/runs/{id}");
 
+    // Its first weights are there before the first step.
+    let spread = format!("/v1/models/{}/spread", run["model"].as_str().unwrap());
+    let deviation = client.get(&spread).await.json()[0]["deviation"].as_f64().unwrap();
+    assert!((deviation - (2.0f64 / 784.0).sqrt()).abs() < 0.003, "{deviation}");
+
     client.post(&path, json!({ "do": "step" })).await;
     let ends = |run: &Value| {
         run["points"].as_array().unwrap().iter().filter(|p| p["accuracy"].is_number()).count()
@@ -53,6 +58,11 @@ async fn a_run_is_steered_from_its_first_epoch_to_its_last() {
         ends.nth(n).unwrap()["accuracy"].as_f64().unwrap()
     };
     assert_eq!(accuracy(&second, 0), accuracy(&second, 1));
+    let moved = |run: &Value| {
+        let mut ends = run["points"].as_array().unwrap().iter().filter(|p| p["moved"].is_array());
+        ends.next_back().unwrap()["moved"][0]["share"].as_f64().unwrap()
+    };
+    assert!(moved(&first) > 0.01 && moved(&second) == 0.0);
     client.post(&path, json!({ "do": "go", "rate": 1 })).await;
     let done = wait(&client, id, is("done")).await;
     assert_eq!((ends(&done), &done["done"]), (4, &json!(1.0)));

@@ -124,3 +124,36 @@ async fn a_stream_of_news_ends_with_the_server() {
     stop.send(true).unwrap();
     assert!(server.await.unwrap().unwrap() && started.elapsed() < Duration::from_secs(5));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_refused_with_a_body_on_its_way_still_hears_why() {
+    let (address, stop, server) = start(|_| ()).await;
+    let post = |path: &str, length: usize| {
+        format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n")
+    };
+    // A body of half a megabyte is taken in, and the connection goes on.
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    for _ in 0..3 {
+        stream.write_all(post("/nowhere", 500_000).as_bytes()).await.unwrap();
+        stream.write_all(&vec![7; 500_000]).await.unwrap();
+        let head = answer(&mut stream).await.unwrap();
+        assert!(head.starts_with("HTTP/1.1 404") && !head.contains("connection: close"), "{head}");
+    }
+    // One that is too large is not, and the client, which sends before it reads, is told both.
+    stream.write_all(post("/v1/read", 64 << 20).as_bytes()).await.unwrap();
+    for _ in 0..32 {
+        stream.write_all(&vec![7; 1 << 18]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let head = answer(&mut stream).await.unwrap();
+    assert!(head.starts_with("HTTP/1.1 413") && head.contains("connection: close"), "{head}");
+    drop(stream);
+    // Who waits to be asked for a body is not asked for one that nobody wants.
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let waits = post("/nowhere", 10).replace("Host", "Expect: 100-continue\r\nHost");
+    stream.write_all(waits.as_bytes()).await.unwrap();
+    assert!(answer(&mut stream).await.unwrap().starts_with("HTTP/1.1 404"));
+    drop(stream);
+    stop.send(true).unwrap();
+    assert!(server.await.unwrap().unwrap());
+}
