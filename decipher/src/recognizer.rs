@@ -8,12 +8,12 @@ use crate::vision::{self, Cutting, Glyph, Layout, Rules};
 
 /// Below this confidence, what was found is not called a digit. A middle value, not yet chosen by
 /// measurement.
-pub const MIN_CONFIDENCE: f32 = 0.5;
+pub const MIN_CONFIDENCE: f32 = 0.4;
 
 /// What is read with less confidence is perhaps several digits.
 const SURE: f32 = 0.5;
 /// Product of confidences from which on cut digits are believed.
-const LEAST_SENSE: f32 = 0.7;
+const LEAST_SENSE: f32 = 0.4;
 /// How sure one can be of digits that had to be cut apart, compared with those that stand alone.
 const CUT: f32 = 0.9;
 /// Below this confidence, something is hardly a digit.
