@@ -125,7 +125,7 @@ const BLOCK: usize = 20;
 impl Part {
     /// File and label of the rows of a `labels.csv` that belong to it, 20 neighbouring rows to one
     /// part. Slashes are left out.
-    pub fn rows<'l>(self, list: &'l str) -> Vec<(&'l str, &'l str)> {
+    pub fn rows(self, list: &str) -> Vec<(&str, &str)> {
         let rows = list.lines().skip(1).filter_map(|row| row.split_once(','));
         let has = |row: usize| match self {
             Part::All => true,
