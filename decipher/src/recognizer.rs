@@ -6,8 +6,8 @@ use crate::metrics::best;
 use crate::model::Model;
 use crate::vision::{self, Cutting, Glyph, Layout, Rules};
 
-/// Below this confidence, what was found is not called a digit. A middle value, not yet chosen by
-/// measurement.
+/// Below this confidence, what was found is not called a digit. What other values make of digits and
+/// of what is none is in RECORDS.md.
 pub const MIN_CONFIDENCE: f32 = 0.4;
 
 /// What is read with less confidence is perhaps several digits.
