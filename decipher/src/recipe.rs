@@ -21,6 +21,9 @@ pub const RECIPES: &[(&str, &str)] = &[
     ("lenet-5", include_str!("../../recipes/lenet-5.toml")),
     ("fast-98", include_str!("../../recipes/fast-98.toml")),
     ("fast-99", include_str!("../../recipes/fast-99.toml")),
+    ("fast-99.5", include_str!("../../recipes/fast-99.5.toml")),
+    ("tiny", include_str!("../../recipes/tiny.toml")),
+    ("mlp-elastic", include_str!("../../recipes/mlp-elastic.toml")),
     ("pytorch-example", include_str!("../../recipes/pytorch-example.toml")),
     ("reader", include_str!("../../recipes/reader.toml")),
 ];
