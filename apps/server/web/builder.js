@@ -63,6 +63,7 @@ export class Builder {
     this.photograph = check();
     this.share = number({ min: 0, max: 1 }, edited);
     this.none = number({ min: 0, max: 0.99 }, edited);
+    this.touching = number({ min: 0, max: 0.99 }, edited);
 
     const fields = (/** @type {HTMLElement[]} */ ...all) => h("div", { class: "fields" }, all);
     const tick = (/** @type {HTMLElement} */ box, /** @type {string} */ text) => h("label", { class: "row small" }, box, text);
@@ -75,7 +76,8 @@ export class Builder {
     this.distortFields = fields(...this.distortions.map(({ label, input }) => field(label, input, "The most that is drawn, to either side")));
     this.sceneFields = fields(
       field("Photographed, share", this.share, "How many of the digits are put on paper and photographed"),
-      field("Of these no digit", this.none, "Share of photographs that show no digit; the network then needs an 11th output for it"));
+      field("Of these no digit", this.none, "Share of photographs that show no digit; the network then needs an 11th output for it"),
+      field("Touching", this.touching, "Share of photographs with digits that touch"));
     this.root = h("div", { class: "stack" },
       h("h3", null, "Layers, from 784 pixels to 10 digits"), this.layers.root,
       fields(
@@ -138,6 +140,7 @@ export class Builder {
     this.photograph.checked = Boolean(training.scenes);
     this.share.value = short(training.scenes?.share ?? 0.5);
     this.none.value = short(training.scenes?.none ?? 0);
+    this.touching.value = short(training.scenes?.touching ?? 0);
     this.fit();
   }
 
@@ -155,7 +158,7 @@ export class Builder {
         ...training, batch: of(this.batch), learning_rate: of(this.rate), schedule, optimizer: this.optimizer.value,
         momentum: sgd ? of(this.momentum) : 0, weight_decay: of(this.decay), label_smoothing: of(this.smoothing), average: of(this.average), shuffle: this.shuffle.checked,
         augment: this.distort.checked ? { ...training.augment, ...Object.fromEntries(this.distortions.map(({ name, input }) => [name, of(input)])) } : undefined,
-        scenes: this.photograph.checked ? { share: of(this.share), none: of(this.none) } : undefined,
+        scenes: this.photograph.checked ? { share: of(this.share), none: of(this.none), touching: of(this.touching) } : undefined,
       },
       data: { ...data, train: this.train.value === "" ? undefined : of(this.train), validation: of(this.validation) },
     };
