@@ -25,8 +25,8 @@ pub fn calibrate(model: &mut Model, examples: &Examples) -> f32 {
         if loss(&logs, examples, a) < loss(&logs, examples, b) { high = b } else { low = a }
     }
     let temperature = low.midpoint(high) as f32;
-    let last = format!("{}.", model.network.layers().len() - 1);
-    for spec in model.network.tensors().iter().filter(|spec| spec.name.starts_with(&last)) {
+    let last = model.network.layers().len() - 1;
+    for spec in model.network.tensors().iter().filter(|spec| spec.place().0 == last) {
         let values = model.params.tensor(spec).into_iter().map(|v| v / temperature);
         model.params.set_tensor(spec, &values.collect::<Vec<f32>>());
     }
@@ -70,9 +70,8 @@ mod tests {
         let again = calibrate(&mut model, &examples);
         assert!((again - 1.0).abs() < 0.01, "{again}");
         let before: Vec<u8> = read(&model, &examples);
-        let last = model.network.tensors().pop().unwrap().name;
-        let last = last.split_once('.').unwrap().0.to_owned() + ".";
-        for spec in model.network.tensors().iter().filter(|s| s.name.starts_with(&last)) {
+        let last = model.network.tensors().pop().unwrap().place().0;
+        for spec in model.network.tensors().iter().filter(|s| s.place().0 == last) {
             let sharper: Vec<f32> =
                 model.params.tensor(spec).into_iter().map(|v| 2.0 * v).collect();
             model.params.set_tensor(spec, &sharper);

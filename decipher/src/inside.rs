@@ -107,9 +107,8 @@ impl Model {
             }
             // The statistics of batch normalisation tell of its input, which stays as it was.
             let part = |s: &TensorSpec, names: [&str; 2]| {
-                s.name
-                    .split_once('.')
-                    .is_some_and(|(l, name)| l.parse() == Ok(layer) && names.contains(&name))
+                let (of, what) = s.place();
+                of == layer && names.contains(&what)
             };
             let Some(added) = specs.iter().find(|s| part(s, ["bias", "shift"])) else {
                 return Err(format!("layer {layer} has no weights to change"));

@@ -51,6 +51,13 @@ impl Network {
 }
 
 impl TensorSpec {
+    /// The layer it belongs to, from 0, and what it is there: `weight`, `bias`, `scale`, `shift`,
+    /// `mean` or `variance`.
+    pub fn place(&self) -> (usize, &str) {
+        let (layer, what) = self.name.split_once('.').expect("a name is <layer>.<what>");
+        (layer.parse().expect("layers are numbered"), what)
+    }
+
     /// Number of values.
     pub fn len(&self) -> usize {
         self.shape.iter().product()

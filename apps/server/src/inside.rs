@@ -226,7 +226,7 @@ async fn weights(
     let work = move || {
         let model = recognizer.model();
         let specs = model.network.tensors();
-        let tensor = |what| specs.iter().find(|s| s.name == format!("{layer}.{what}"));
+        let tensor = |what| specs.iter().find(|s| s.place() == (layer, what));
         let (Some(weight), Some(bias)) = (tensor("weight"), tensor("bias")) else {
             let advice = "GET /v1/models/{name} tells which layers have weights";
             return Err(ApiError::invalid(format!("layer {layer} has no weights"), advice));
@@ -283,8 +283,8 @@ async fn weight_spread(
     let work = move || {
         let model = recognizer.model();
         let tensor = |spec: &TensorSpec| {
-            let layer = spec.name.strip_suffix(".weight")?.parse().ok()?;
-            Some(spread(layer, &model.params.tensor(spec)))
+            let (layer, what) = spec.place();
+            (what == "weight").then(|| spread(layer, &model.params.tensor(spec)))
         };
         model.network.tensors().iter().filter_map(tensor).collect()
     };

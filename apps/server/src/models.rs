@@ -190,7 +190,7 @@ impl ModelSummary {
         let layer = |(i, layer): (usize, &Layer)| {
             let text = layer.to_string();
             let shape = model.network.output_shape(i);
-            let weights = specs.iter().find(|spec| spec.name == format!("{i}.weight"));
+            let weights = specs.iter().find(|spec| spec.place() == (i, "weight"));
             let kind = match layer {
                 Layer::Activation(_) => "activation",
                 _ => text.split(' ').next().unwrap_or_default(),

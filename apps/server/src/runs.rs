@@ -459,7 +459,7 @@ impl<'a> Reporter<'a> {
 fn moved(model: &Model, before: &Params) -> Vec<Moved> {
     let length = |values: &[f32]| values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt();
     let layer = |spec: &TensorSpec| {
-        let layer = spec.name.strip_suffix(".weight")?.parse().ok()?;
+        let (layer, "weight") = spec.place() else { return None };
         let now = model.params.tensor(spec);
         let step: Vec<f32> = before.tensor(spec).iter().zip(&now).map(|(b, n)| n - b).collect();
         Some(Moved { layer, share: length(&step) / length(&now).max(f64::MIN_POSITIVE) })
