@@ -47,9 +47,11 @@ pub fn cutting(ink: &GrayImage, glyph: &Glyph, way: usize) -> Option<Cutting> {
     if width < 6 || height < 6 || width * 10 < height * 6 {
         return None;
     }
+    // Digits touch at a place, not all along.
+    let most_ink = 4 * clean::stroke_width(&glyph.pieces);
     let cuts = match SLANTS.get(way) {
-        Some(&slant) => straight_cuts(glyph, slant),
-        None => seams(glyph),
+        Some(&slant) => straight_cuts(glyph, slant, most_ink),
+        None => seams(glyph, most_ink),
     };
     (!cuts.is_empty()).then(|| parts_between(ink, glyph, cuts))
 }
@@ -87,8 +89,9 @@ fn parts_between(ink: &GrayImage, glyph: &Glyph, mut cuts: Vec<Cut>) -> Cutting 
     Cutting { places: cuts.len(), parts }
 }
 
-/// Straight cuts of one slant, from the left, where there is little ink along them.
-fn straight_cuts(glyph: &Glyph, slant: f32) -> Vec<Cut> {
+/// Straight cuts of one slant, from the left, where there is little ink along them, at most
+/// `most_ink` pixels.
+fn straight_cuts(glyph: &Glyph, slant: f32, most_ink: usize) -> Vec<Cut> {
     let Rect { x: left, y: top, width, height } = glyph.bounds;
     // How far the ink of a row is moved so that columns that lean stand upright.
     let most = (slant.abs() * height as f32) as usize;
@@ -103,13 +106,12 @@ fn straight_cuts(glyph: &Glyph, slant: f32) -> Vec<Cut> {
     }
     let Some(first) = profile.iter().position(|&n| n > 0) else { return vec![] };
     let last = profile.iter().rposition(|&n| n > 0).map_or(first, |x| x + 1);
-    let most_ink = 4 * clean::stroke_width(&glyph.pieces);
     let cut = |x: usize| (0..height).map(|y| (first + x).saturating_sub(shift(y))).collect();
     valleys(&profile[first..last], height, most_ink).into_iter().map(cut).collect()
 }
 
-/// Columns with little ink, compared with those around them, and at most `most`: digits touch at
-/// a place, not all along. The thinnest [`MOST_CUTS`], from the left.
+/// Columns with little ink, compared with those around them, and at most `most`. The thinnest
+/// [`MOST_CUTS`], from the left.
 fn valleys(profile: &[usize], height: usize, most: usize) -> Vec<usize> {
     let least = (height / 6).max(2);
     let mut found: Vec<(usize, usize)> = Vec::new();
@@ -143,15 +145,15 @@ fn valleys(profile: &[usize], height: usize, most: usize) -> Vec<usize> {
 }
 
 /// Cuts that bend around ink, from the left: a straight one through the place where digits touch
-/// may also go through what hangs over it, a seam (Avidan and Shamir 2007) does not.
-fn seams(glyph: &Glyph) -> Vec<Cut> {
+/// may also go through what hangs over it, a seam (Avidan and Shamir 2007) does not. Each goes
+/// through at most `most_ink` pixels of ink.
+fn seams(glyph: &Glyph, most_ink: usize) -> Vec<Cut> {
     let Rect { x: left, y: top, width, height } = glyph.bounds;
     let mut inked = vec![false; width * height];
     for run in glyph.pieces.iter().flat_map(|piece| &piece.runs) {
         inked[(run.y - top) * width..][run.start - left..run.end - left].fill(true);
     }
     let all = inked.iter().filter(|ink| **ink).count();
-    let most = 4 * clean::stroke_width(&glyph.pieces);
     let step = (height / STARTS).max(2);
     let mut found: Vec<(usize, Cut)> = Vec::new();
     for start in (step..width.saturating_sub(1)).step_by(step) {
@@ -161,7 +163,7 @@ fn seams(glyph: &Glyph) -> Vec<Cut> {
         let ink = |row: &[bool]| row.iter().filter(|ink| **ink).count();
         let before: usize = rows().map(|(row, x)| ink(&row[..*x])).sum();
         // One that goes along an edge cuts hardly anything off.
-        if crossed <= most && before * 8 >= all && before * 8 <= 7 * all {
+        if crossed <= most_ink && before * 8 >= all && before * 8 <= 7 * all {
             found.push((crossed, seam));
         }
     }
@@ -290,7 +292,8 @@ mod tests {
             pair.pieces.iter().flat_map(|p| &p.runs).any(on)
         };
         let crossed = |cut: &Cut| (0..cut.len()).filter(|&y| inked(cut[y], y)).count();
-        assert!(seams(&pair).iter().any(|cut| crossed(cut) <= 3));
+        let most_ink = 4 * clean::stroke_width(&pair.pieces);
+        assert!(seams(&pair, most_ink).iter().any(|cut| crossed(cut) <= 3));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 mod through;
 
+use std::ops::Range;
+
 use super::clean::CROP;
 use super::components::{components_of_runs, runs_of};
 use super::{Component, Mask, Run};
@@ -74,20 +76,12 @@ fn erase_along(mask: &mut Mask, axis: Axis, pieces: &[&Component], thick: usize)
         };
         // Beyond its ends a line goes on level; what lies there is perhaps the line still.
         let middle = before.1 + (after.1 - before.1) * t.clamp(0.0, 1.0);
-        let ink = |mask: &Mask, i: usize| {
-            let (x, y) = axis.at(position, i);
-            mask.row(y)[x]
-        };
         let low = (middle as usize).saturating_sub(thick / 2 + 1);
         let high = (middle as usize + thick / 2 + 2).min(across);
-        let Some(hit) = (low..high).find(|&i| ink(mask, i)) else { continue };
-        let start = (0..=hit).rev().take_while(|&i| ink(mask, i)).last().unwrap_or(hit);
-        let end = (hit..across).find(|&i| !ink(mask, i)).unwrap_or(across);
-        if end - start <= thick + 2 {
-            for i in start..end {
-                let (x, y) = axis.at(position, i);
-                mask.row_mut(y)[x] = false;
-            }
+        let Some(hit) = (low..high).find(|&i| axis.ink(mask, position, i)) else { continue };
+        let stretch = axis.stretch(mask, position, hit);
+        if stretch.len() <= thick + 2 {
+            axis.erase(mask, position, stretch);
         }
     }
 }
@@ -111,6 +105,26 @@ impl Axis {
     /// Column and row of a place.
     fn at(self, along: usize, across: usize) -> (usize, usize) {
         if self == Axis::Across { (along, across) } else { (across, along) }
+    }
+
+    fn ink(self, mask: &Mask, along: usize, across: usize) -> bool {
+        let (x, y) = self.at(along, across);
+        mask.row(y)[x]
+    }
+
+    /// The ink across the lines, without a gap, that holds the ink at `hit`.
+    fn stretch(self, mask: &Mask, along: usize, hit: usize) -> Range<usize> {
+        let across = self.sizes(mask).1;
+        let ink = |&i: &usize| self.ink(mask, along, i);
+        let start = (0..=hit).rev().take_while(ink).last().unwrap_or(hit);
+        start..(hit..across).find(|i| !ink(i)).unwrap_or(across)
+    }
+
+    fn erase(self, mask: &mut Mask, along: usize, across: Range<usize>) {
+        for i in across {
+            let (x, y) = self.at(along, i);
+            mask.row_mut(y)[x] = false;
+        }
     }
 
     fn length(self, b: &Rect) -> usize {

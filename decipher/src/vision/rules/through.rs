@@ -1,6 +1,8 @@
 //! Straight lines from edge to edge, found by votes (Hough 1962): what is written on them does not
 //! part them.
 
+use std::ops::Range;
+
 use super::{Axis, Mask};
 use crate::image::Rect;
 
@@ -41,12 +43,13 @@ pub fn erase(mask: &mut Mask, axis: Axis, erased: &mut Vec<Rect>) {
             let mut covered: Option<Rect> = None;
             for (position, run) in runs.iter().enumerate() {
                 let Some(run) = run.as_ref().filter(|run| run.len() <= most) else { continue };
-                for i in run.clone() {
-                    let (x, y) = axis.at(position, i);
-                    mask.row_mut(y)[x] = false;
-                    let pixel = Rect { x, y, width: 1, height: 1 };
-                    covered = Some(covered.map_or(pixel, |c| c.union(&pixel)));
-                }
+                axis.erase(mask, position, run.clone());
+                let pixel = |across: usize| {
+                    let (x, y) = axis.at(position, across);
+                    Rect { x, y, width: 1, height: 1 }
+                };
+                let run = pixel(run.start).union(&pixel(run.end - 1));
+                covered = Some(covered.map_or(run, |c| c.union(&run)));
             }
             erased.extend(covered);
         }
@@ -174,17 +177,8 @@ impl Votes {
 }
 
 /// At each place along the line, the stretch of ink across it that the line goes through.
-fn runs_along(
-    mask: &Mask,
-    axis: Axis,
-    line: &Line,
-    factor: usize,
-) -> Vec<Option<std::ops::Range<usize>>> {
+fn runs_along(mask: &Mask, axis: Axis, line: &Line, factor: usize) -> Vec<Option<Range<usize>>> {
     let (along, across) = axis.sizes(mask);
-    let ink = |position: usize, i: usize| {
-        let (x, y) = axis.at(position, i);
-        mask.row(y)[x]
-    };
     // Paper is never quite flat: the line is followed where it bends.
     let mut drift = 0.0;
     let reach = (factor + 1) as isize;
@@ -193,14 +187,13 @@ fn runs_along(
         let middle = (straight + drift) as isize;
         let near = (0..=reach).flat_map(|d| [middle - d, middle + d]);
         let mut near = near.filter(|i| (0..across as isize).contains(i)).map(|i| i as usize);
-        let hit = near.find(|&i| ink(position, i))?;
-        let start = (0..=hit).rev().take_while(|&i| ink(position, i)).last().unwrap_or(hit);
-        let end = (hit..across).find(|&i| !ink(position, i)).unwrap_or(across);
-        if end - start <= 2 * reach as usize + 4 {
-            let off = (start + end) as f32 / 2.0 - straight;
+        let hit = near.find(|&i| axis.ink(mask, position, i))?;
+        let stretch = axis.stretch(mask, position, hit);
+        if stretch.len() <= 2 * reach as usize + 4 {
+            let off = (stretch.start + stretch.end) as f32 / 2.0 - straight;
             drift += 0.1 * (off - drift).clamp(-1.0, 1.0);
         }
-        Some(start..end)
+        Some(stretch)
     };
     (0..along).map(find).collect()
 }
