@@ -11,14 +11,13 @@ use rayon::prelude::*;
 use crate::loss::Objective;
 use crate::network::{Network, Params, Transposed};
 use crate::optim::{Descent, Optimizer};
-use crate::pass::Workspace;
+use crate::pass::{PASS, Workspace};
 use crate::rng::hash;
 use crate::sparse::Inputs;
 
 /// Most shards of a batch.
 const SHARDS: usize = 8;
-/// Least samples of a shard, whole passes; but the last of a batch may be smaller.
-const SHARD: usize = 32;
+
 /// How a network is trained with mini-batches.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchTraining {
@@ -51,7 +50,8 @@ pub struct BatchTrainer {
 impl BatchTrainer {
     /// Memory for batches of up to `batch` samples.
     pub fn new(net: &Network, training: BatchTraining, batch: usize) -> Self {
-        let shard = batch.div_ceil(SHARDS).next_multiple_of(SHARD);
+        // Whole passes, however many samples each has; the last of a batch may be smaller.
+        let shard = batch.div_ceil(SHARDS).next_multiple_of(PASS);
         let shards = batch.div_ceil(shard).max(1);
         Self {
             training,
@@ -61,7 +61,7 @@ impl BatchTrainer {
             workspaces: Mutex::default(),
             grads: (0..shards).map(|_| net.zeros()).collect(),
             shard,
-            pass: net.pass().min(batch),
+            pass: net.pass().min(batch).max(1),
             steps: 0,
         }
     }

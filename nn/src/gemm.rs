@@ -17,6 +17,8 @@ use crate::kernel::{LANES, Simd};
 const BLOCK: usize = 256;
 /// Rows that are summed up at a time in [`gemm_transposed`], likewise.
 const ROW_BLOCK: usize = 128;
+/// The start of sums that begin with 0, for the widest tile.
+static ZEROS: [f32; 4 * LANES] = [0.0; 4 * LANES];
 
 /// The left-hand matrix: its element in row `m` and column `k` is `values[rows[m] + columns[k]]`.
 /// Both lists ascend.
@@ -30,6 +32,8 @@ pub(crate) struct Gathered<'a> {
 /// What a sum begins with.
 #[derive(Clone, Copy)]
 pub(crate) enum Start<'a> {
+    /// 0.
+    Zero,
     /// The same row for all: the bias.
     Row(&'a [f32]),
     /// What is there.
@@ -98,6 +102,7 @@ pub(crate) fn gemm<S: Simd>(
                     let b = (b.as_ptr().add(block * BLOCK * n + column), n);
                     let c = (c.as_mut_ptr().add(column), c_rows);
                     let start = match start {
+                        Start::Zero => ZEROS.as_ptr(),
                         Start::Row(row) => row.as_ptr().add(column),
                         Start::Add => std::ptr::null(),
                     };
@@ -133,6 +138,7 @@ unsafe fn single_row<S: Simd>(
             * unsafe {
                 let (b, c) = (b.add(column), c.add(column));
                 let start = match start {
+                    Start::Zero => ZEROS.as_ptr(),
                     Start::Row(row) => row.as_ptr().add(column),
                     Start::Add => c.cast_const(),
                 };
@@ -173,7 +179,7 @@ unsafe fn single_row_tile<S: Simd, const N: usize>(
             k += 4;
         }
         for j in 0..N {
-            let sum = s.add(s.add(sums[0][j], sums[1][j]), s.add(sums[2][j], sums[3][j]));
+            let sum = s.total([sums[0][j], sums[1][j], sums[2][j], sums[3][j]]);
             s.store(c.add(j * LANES), s.add(s.load(start.add(j * LANES)), sum));
         }
     }

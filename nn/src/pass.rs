@@ -68,7 +68,7 @@ fn reads_sparse(net: &Network, inputs: Inputs) -> bool {
 }
 
 /// Most samples that go through a network at a time.
-const PASS: usize = 32;
+pub(crate) const PASS: usize = 32;
 /// What a core keeps close: the second cache, in bytes.
 const CACHE: usize = 1 << 20;
 
@@ -90,7 +90,7 @@ impl Network {
     pub fn workspace(&self, samples: usize) -> Workspace {
         Workspace {
             outputs: Aligned::zeros(samples * padded(self.outputs())),
-            ..self.pass_workspace(samples.min(self.pass()))
+            ..self.pass_workspace(samples.clamp(1, self.pass()))
         }
     }
 
@@ -206,7 +206,9 @@ impl Network {
     /// the number of samples.
     ///
     /// # Panics
-    /// As [`Network::forward`], or where a label is not below the number of outputs.
+    /// If there are more `rows` than go through the network at a time (at least 8), if `inputs` has
+    /// other columns than the network, `rows` names a sample that is not there, or a label is not
+    /// below the number of outputs.
     #[allow(clippy::too_many_arguments)]
     pub fn gradient(
         &self,

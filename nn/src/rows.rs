@@ -76,7 +76,7 @@ unsafe fn sum_block<S: Simd, const N: usize, const ONES: bool>(
         }
         let scale = s.splat(scale);
         for n in 0..N {
-            let sum = s.add(s.add(sums[0][n], sums[1][n]), s.add(sums[2][n], sums[3][n]));
+            let sum = s.total([sums[0][n], sums[1][n], sums[2][n], sums[3][n]]);
             s.store(out.add(n * LANES), s.mul_add(scale, sum, s.load(start.add(n * LANES))));
         }
     }

@@ -46,9 +46,9 @@ fn every_kernel_equals_the_plain_loops_on_all_sizes_around_the_tiles() {
                     let (b, bias, before) = (random(k * n), random(n), random(m * (n + 16) + 16));
                     let a = Gathered { values: &values, rows: &rows, columns: &columns };
                     let a_at = |i: usize, p: usize| values[2 * i + column(p)];
-                    for start in [Start::Row(&bias), Start::Add] {
+                    for start in [Start::Zero, Start::Row(&bias), Start::Add] {
                         let mut c = match start {
-                            Start::Row(_) => vec![f32::NAN; before.len()],
+                            Start::Zero | Start::Row(_) => vec![f32::NAN; before.len()],
                             Start::Add => before.clone(),
                         };
                         let mut sums = random(k * n);
@@ -60,6 +60,7 @@ fn every_kernel_equals_the_plain_loops_on_all_sizes_around_the_tiles() {
                         for i in 0..m {
                             for j in 0..n {
                                 let first = match start {
+                                    Start::Zero => 0.0,
                                     Start::Row(bias) => bias[j],
                                     Start::Add => before[c_rows[i] as usize + j],
                                 };

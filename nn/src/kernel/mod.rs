@@ -60,6 +60,13 @@ pub(crate) trait Simd: Copy {
     /// Lane `i` of the result is the sum of the lanes of `v[i]`, in the order of [`tree_sum`].
     fn sum_each(self, v: [Self::V; LANES]) -> Self::V;
 
+    /// The sum of four vectors that were summed up apart, since an addition waits for the one
+    /// before it.
+    #[inline(always)]
+    fn total(self, v: [Self::V; 4]) -> Self::V {
+        self.add(self.add(v[0], v[1]), self.add(v[2], v[3]))
+    }
+
     /// Asks for the cache line at `at`; where that cannot be asked, nothing happens. Any address
     /// is allowed.
     #[inline(always)]

@@ -74,7 +74,7 @@ impl BatchNorm {
                     }
                 }
             }
-            let [sum, squares] = [total(s, sums[0]), total(s, sums[1])];
+            let [sum, squares] = [s.total(sums[0]), s.total(sums[1])];
             let away = s.mul(share, sum);
             s.put(mean, s.add(shift, away));
             let less = s.mul(away, away);
@@ -142,7 +142,7 @@ impl BatchNorm {
                     }
                 }
             }
-            let (sum, product) = (total(s, sums[0]), s.mul(inverse, total(s, sums[1])));
+            let (sum, product) = (s.total(sums[0]), s.mul(inverse, s.total(sums[1])));
             for (d, part) in [(&mut d_scale[n], product), (&mut d_shift[n], sum)] {
                 s.put(d, s.add(s.get(d), part));
             }
@@ -166,12 +166,6 @@ impl BatchNorm {
     fn share(&self, samples: usize) -> f32 {
         1.0 / (samples * self.input.shape.height * self.input.shape.width) as f32
     }
-}
-
-/// The sum of some sums.
-#[inline(always)]
-fn total<S: Simd>(s: S, sums: [S::V; UNROLL]) -> S::V {
-    s.add(s.add(sums[0], sums[1]), s.add(sums[2], sums[3]))
 }
 
 #[inline(always)]

@@ -201,7 +201,6 @@ pub(crate) fn add_rows<S: Simd>(s: S, values: &[f32], rows: &[u32], sums: &mut [
         for (part, &row) in parts.iter_mut().zip(rest) {
             *part = s.add(*part, s.get(lanes(values, row as usize + n * LANES)));
         }
-        let total = s.add(s.add(parts[0], parts[1]), s.add(parts[2], parts[3]));
-        s.put(sum, s.add(s.get(sum), total));
+        s.put(sum, s.add(s.get(sum), s.total(parts)));
     }
 }

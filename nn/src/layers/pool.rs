@@ -21,8 +21,8 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// Calls `each` for every pixel of every sample, with where its values begin and where those of
-    /// its window's top left pixel do.
+    /// Calls `each` for every vector of every pixel of every sample, with where it is and where that
+    /// of its window's top left pixel is.
     #[inline(always)]
     fn each_window(self, samples: usize, mut each: impl FnMut(usize, usize)) {
         let Shape { height, width, .. } = self.output.shape;
@@ -31,7 +31,11 @@ impl Pool {
                 let to = b * self.output.sample() + self.output.at(y, 0);
                 let from = b * self.input.sample() + self.input.at(y * self.window.0, 0);
                 for x in 0..width {
-                    each(to + x * self.output.pitch, from + x * self.window.1 * self.input.pitch);
+                    let to = to + x * self.output.pitch;
+                    let from = from + x * self.window.1 * self.input.pitch;
+                    for lane in (0..self.output.pitch).step_by(LANES) {
+                        each(to + lane, from + lane);
+                    }
                 }
             }
         }
@@ -46,25 +50,23 @@ impl Pool {
             samples,
             #[inline(always)]
             |to, from| {
-                for lane in (0..self.output.pitch).step_by(LANES) {
-                    let mut out = s.get(lanes(input, from + lane));
-                    for y in 0..self.window.0 {
-                        for x in 0..self.window.1 {
-                            if (y, x) == (0, 0) {
-                                continue;
-                            }
-                            let value = s.get(lanes(input, from + y * row + x * pitch + lane));
-                            out = match self.kind {
-                                Kind::Max => s.max(value, out),
-                                Kind::Average => s.add(out, value),
-                            };
+                let mut out = s.get(lanes(input, from));
+                for y in 0..self.window.0 {
+                    for x in 0..self.window.1 {
+                        if (y, x) == (0, 0) {
+                            continue;
                         }
+                        let value = s.get(lanes(input, from + y * row + x * pitch));
+                        out = match self.kind {
+                            Kind::Max => s.max(value, out),
+                            Kind::Average => s.add(out, value),
+                        };
                     }
-                    if self.kind == Kind::Average {
-                        out = s.mul(share, out);
-                    }
-                    s.put(lanes_mut(output, to + lane), out);
                 }
+                if self.kind == Kind::Average {
+                    out = s.mul(share, out);
+                }
+                s.put(lanes_mut(output, to), out);
             },
         );
     }
@@ -91,23 +93,21 @@ impl Pool {
             samples,
             #[inline(always)]
             |to, from| {
-                for lane in (0..self.output.pitch).step_by(LANES) {
-                    let mut left = s.get(lanes(d_output, to + lane));
-                    let (each, max) = (s.mul(share, left), s.get(lanes(output, to + lane)));
-                    for y in 0..self.window.0 {
-                        for x in 0..self.window.1 {
-                            let at = from + y * row + x * pitch + lane;
-                            let part = match self.kind {
-                                Kind::Average => each,
-                                Kind::Max => {
-                                    let below = s.sub(max, s.get(lanes(input, at)));
-                                    let part = s.where_positive(below, zero, left);
-                                    left = s.where_positive(below, left, zero);
-                                    part
-                                }
-                            };
-                            s.put(lanes_mut(d_input, at), part);
-                        }
+                let mut left = s.get(lanes(d_output, to));
+                let (each, max) = (s.mul(share, left), s.get(lanes(output, to)));
+                for y in 0..self.window.0 {
+                    for x in 0..self.window.1 {
+                        let at = from + y * row + x * pitch;
+                        let part = match self.kind {
+                            Kind::Average => each,
+                            Kind::Max => {
+                                let below = s.sub(max, s.get(lanes(input, at)));
+                                let part = s.where_positive(below, zero, left);
+                                left = s.where_positive(below, left, zero);
+                                part
+                            }
+                        };
+                        s.put(lanes_mut(d_input, at), part);
                     }
                 }
             },

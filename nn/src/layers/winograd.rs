@@ -13,15 +13,18 @@
 // Points and rows are indexed by number throughout, as in the formulas.
 #![allow(clippy::needless_range_loop)]
 
+use std::ops::Range;
+
 use super::conv2d::Conv2d;
 use crate::aligned::Aligned;
 use crate::gemm::{Gathered, Start, gemm, gemm_transposed};
 use crate::kernel::{LANES, Simd, lanes, lanes_mut};
 use crate::shape::Grid;
 
-/// Side of a tile of the output, and of the input it depends on.
+/// Side of a tile of the output, of the input it depends on, and of a window.
 const OUT: usize = 4;
 const IN: usize = 6;
+const WINDOW: usize = 3;
 const POINTS: usize = IN * IN;
 /// Rows that make a matrix product worth its while: that many tiles are done together.
 const ROWS: usize = 48;
@@ -37,19 +40,51 @@ pub(crate) struct Winograd {
     tiles: (usize, usize),
     /// Samples that are done together.
     group: usize,
-    /// Where the tiles of a group begin, with the channels of the input and of the output.
-    input_rows: Vec<u32>,
-    output_rows: Vec<u32>,
-    input_channels: Vec<u32>,
-    output_channels: Vec<u32>,
-    zeros: Aligned,
+    input: Points,
+    output: Points,
     /// `[point][input channels][pitch of the output]`, and for the backward pass transposed.
     weights: Aligned,
     transposed: Aligned,
     d_weights: Aligned,
-    /// `[point][tile][pitch]`.
-    inputs: Aligned,
-    outputs: Aligned,
+}
+
+/// The transformed tiles of a group, `[point][tile][pitch]`.
+#[derive(Clone)]
+struct Points {
+    pitch: usize,
+    /// Where tiles begin, and the channels of a tile.
+    rows: Vec<u32>,
+    channels: Vec<u32>,
+    values: Aligned,
+}
+
+impl Points {
+    fn new(grid: Grid, tiles: usize) -> Self {
+        let pitch = grid.pitch;
+        Self {
+            pitch,
+            rows: (0..tiles).map(|tile| (tile * pitch) as u32).collect(),
+            channels: (0..grid.shape.channels as u32).collect(),
+            values: Aligned::zeros(POINTS * tiles * pitch),
+        }
+    }
+
+    /// Floats from one point to the next.
+    fn size(&self) -> usize {
+        self.rows.len() * self.pitch
+    }
+
+    /// The first `tiles` tiles at one point.
+    fn at(&self, point: usize, tiles: usize) -> Gathered<'_> {
+        let values = &self.values[point * self.size()..];
+        Gathered { values, rows: &self.rows[..tiles], columns: &self.channels }
+    }
+
+    /// All points of a tile.
+    fn tile(&self, tile: usize) -> Square {
+        let pitch = self.size();
+        Square { at: tile * self.pitch, row: IN * pitch, pitch, height: IN, width: IN }
+    }
 }
 
 impl Winograd {
@@ -57,7 +92,7 @@ impl Winograd {
     pub fn new(conv: &Conv2d, samples: usize) -> Option<Self> {
         let (input, output) = (conv.input, conv.output);
         let (height, width) = (output.shape.height, output.shape.width);
-        let fits = conv.kernel == (3, 3)
+        let fits = conv.kernel == (WINDOW, WINDOW)
             && conv.stride == 1
             && input.pitch.is_multiple_of(LANES)
             && input.shape.channels.min(output.shape.channels) >= CHANNELS
@@ -67,22 +102,15 @@ impl Winograd {
         }
         let tiles = (height.div_ceil(OUT), width.div_ceil(OUT));
         let group = (ROWS / (tiles.0 * tiles.1)).clamp(1, samples);
-        let rows = group * tiles.0 * tiles.1;
-        let places = |pitch: usize| (0..rows).map(|row| (row * pitch) as u32).collect();
-        let channels = |grid: Grid| (0..grid.shape.channels as u32).collect();
+        let points = |grid| Points::new(grid, group * tiles.0 * tiles.1);
         Some(Self {
             tiles,
             group,
-            input_rows: places(input.pitch),
-            output_rows: places(output.pitch),
-            input_channels: channels(input),
-            output_channels: channels(output),
-            zeros: Aligned::zeros(input.pitch.max(output.pitch)),
+            input: points(input),
+            output: points(output),
             weights: Aligned::zeros(POINTS * input.shape.channels * output.pitch),
             transposed: Aligned::zeros(0),
             d_weights: Aligned::zeros(0),
-            inputs: Aligned::zeros(POINTS * rows * input.pitch),
-            outputs: Aligned::zeros(POINTS * rows * output.pitch),
         })
     }
 
@@ -97,21 +125,24 @@ impl Winograd {
         input: &[f32],
         output: &mut [f32],
     ) {
-        let (from, to) = (conv.input.pitch, conv.output.pitch);
         transform_weights(s, weight, &mut self.weights);
-        for first in (0..samples).step_by(self.group) {
-            let samples = first..samples.min(first + self.group);
-            let rows = samples.len() * self.tiles.0 * self.tiles.1;
+        for samples in self.groups(samples) {
             self.transform_inputs(s, conv, samples.clone(), input);
-            for point in 0..POINTS {
-                let values = &self.inputs[point * self.input_rows.len() * from..];
-                let (rows, c_rows) = (&self.input_rows[..rows], &self.output_rows[..rows]);
-                let a = Gathered { values, rows, columns: &self.input_channels };
-                let b = &self.weights[point * self.input_channels.len() * to..];
-                let c = &mut self.outputs[point * self.output_rows.len() * to..];
-                gemm(s, a, b, to, c, c_rows, Start::Row(&self.zeros));
-            }
-            self.transform_outputs_back(s, conv, samples, bias, output);
+            let tiles = samples.len() * self.tiles.0 * self.tiles.1;
+            multiply(s, &self.input, &self.weights, &mut self.output, tiles);
+            let (values, pitch) = (&self.output.values, self.output.pitch);
+            self.each_tile(
+                conv,
+                samples,
+                #[inline(always)]
+                |tile, _, place| {
+                    for lane in (0..pitch).step_by(LANES) {
+                        let points = load::<S, IN>(s, values, self.output.tile(tile).lane(lane));
+                        let tile = both_ways::<S, ATransposed, IN, OUT>(s, points);
+                        store(s, output, place.lane(lane), tile, Start::Row(&bias[lane..]));
+                    }
+                },
+            );
         }
     }
 
@@ -126,48 +157,24 @@ impl Winograd {
         d_output: &[f32],
         d_weight: &mut [f32],
     ) {
-        let (from, to) = (conv.input.pitch, conv.output.pitch);
         if self.d_weights.is_empty() {
             self.d_weights = Aligned::zeros(self.weights.len());
         }
         self.d_weights.fill(0.0);
-        for first in (0..samples).step_by(self.group) {
-            let samples = first..samples.min(first + self.group);
-            let rows = samples.len() * self.tiles.0 * self.tiles.1;
+        let size = self.d_weights.len() / POINTS;
+        for samples in self.groups(samples) {
             self.transform_inputs(s, conv, samples.clone(), input);
-            self.transform_d_outputs(s, conv, samples, d_output);
-            for point in 0..POINTS {
-                let values = &self.inputs[point * self.input_rows.len() * from..];
-                let (rows, d_rows) = (&self.input_rows[..rows], &self.output_rows[..rows]);
-                let a = Gathered { values, rows, columns: &self.input_channels };
-                let d = &self.outputs[point * self.output_rows.len() * to..];
-                let size = self.input_channels.len() * to;
-                let c = &mut self.d_weights[point * size..][..size];
-                gemm_transposed(s, a, d, d_rows, to, c);
+            self.transform_d_outputs(s, conv, samples.clone(), d_output);
+            let tiles = samples.len() * self.tiles.0 * self.tiles.1;
+            for (point, c) in self.d_weights.chunks_exact_mut(size).enumerate() {
+                let (a, d) = (self.input.at(point, tiles), self.output.at(point, tiles));
+                gemm_transposed(s, a, d.values, d.rows, self.output.pitch, c);
             }
         }
-        let size = self.d_weights.len() / POINTS;
         for at in (0..size).step_by(LANES) {
-            let mut points = [[s.splat(0.0); IN]; IN];
-            for y in 0..IN {
-                for x in 0..IN {
-                    points[y][x] = s.get(lanes(&self.d_weights, (y * IN + x) * size + at));
-                }
-            }
-            let mut rows = [[s.splat(0.0); IN]; 3];
-            for x in 0..IN {
-                let column = g_transposed(s, column_of(&points, x));
-                for y in 0..3 {
-                    rows[y][x] = column[y];
-                }
-            }
-            for y in 0..3 {
-                let row = g_transposed(s, rows[y]);
-                for x in 0..3 {
-                    let d = lanes_mut(d_weight, (y * 3 + x) * size + at);
-                    s.put(d, s.add(s.get(d), row[x]));
-                }
-            }
+            let points = load::<S, IN>(s, &self.d_weights, Square::apart(IN, size).lane(at));
+            let window = both_ways::<S, GTransposed, IN, WINDOW>(s, points);
+            store(s, d_weight, Square::apart(WINDOW, size).lane(at), window, Start::Add);
         }
     }
 
@@ -182,50 +189,70 @@ impl Winograd {
         d_output: &[f32],
         d_input: &mut [f32],
     ) {
-        let (from, to) = (conv.output.pitch, conv.input.pitch);
         if self.transposed.is_empty() {
-            self.transposed = Aligned::zeros(POINTS * self.output_channels.len() * to);
+            self.transposed =
+                Aligned::zeros(POINTS * self.output.channels.len() * self.input.pitch);
         }
         transform_weights(s, transposed, &mut self.transposed);
         d_input[..samples * conv.input.sample()].fill(0.0);
-        for first in (0..samples).step_by(self.group) {
-            let samples = first..samples.min(first + self.group);
-            let rows = samples.len() * self.tiles.0 * self.tiles.1;
+        for samples in self.groups(samples) {
             self.transform_d_outputs(s, conv, samples.clone(), d_output);
-            for point in 0..POINTS {
-                let values = &self.outputs[point * self.output_rows.len() * from..];
-                let (rows, c_rows) = (&self.output_rows[..rows], &self.input_rows[..rows]);
-                let a = Gathered { values, rows, columns: &self.output_channels };
-                let b = &self.transposed[point * self.output_channels.len() * to..];
-                let c = &mut self.inputs[point * self.input_rows.len() * to..];
-                gemm(s, a, b, to, c, c_rows, Start::Row(&self.zeros));
-            }
-            self.transform_d_inputs_back(s, conv, samples, d_input);
+            let tiles = samples.len() * self.tiles.0 * self.tiles.1;
+            multiply(s, &self.output, &self.transposed, &mut self.input, tiles);
+            let (values, pitch) = (&self.input.values, self.input.pitch);
+            self.each_tile(
+                conv,
+                samples,
+                #[inline(always)]
+                |tile, window, _| {
+                    for lane in (0..pitch).step_by(LANES) {
+                        let points = load::<S, IN>(s, values, self.input.tile(tile).lane(lane));
+                        let tile = both_ways::<S, B, IN, IN>(s, points);
+                        store(s, d_input, window.lane(lane), tile, Start::Add);
+                    }
+                },
+            );
         }
     }
 
-    /// Calls `each` for every tile of the samples: its number, its first pixel's place in the
-    /// input (of its window) and in the output, and how many rows and columns of pixels there are
-    /// from there on, in the input with its frame and in the output.
+    /// `samples` samples, as many at a time as are done together.
+    fn groups(&self, samples: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+        let group = self.group;
+        (0..samples).step_by(group).map(move |first| first..samples.min(first + group))
+    }
+
+    /// Calls `each` for every tile of the samples: its number, the part of its window that lies in
+    /// the input with its frame, and the part of it that lies in the output.
     #[inline(always)]
     fn each_tile(
-        tiles: (usize, usize),
+        &self,
         conv: &Conv2d,
-        samples: std::ops::Range<usize>,
-        mut each: impl FnMut(usize, (usize, [usize; 2]), (usize, [usize; 2])),
+        samples: Range<usize>,
+        mut each: impl FnMut(usize, Square, Square),
     ) {
         let (input, output) = (conv.input, conv.output);
         let offset = input.frame - conv.pad;
         let mut number = 0;
         for b in samples {
-            for y in (0..tiles.0).map(|y| y * OUT) {
-                for x in (0..tiles.1).map(|x| x * OUT) {
+            for y in (0..self.tiles.0).map(|y| y * OUT) {
+                for x in (0..self.tiles.1).map(|x| x * OUT) {
                     let left = |size: usize, at: usize| size + 2 * input.frame - at - offset;
-                    let from = [left(input.shape.height, y), left(input.shape.width, x)];
-                    let to = [output.shape.height - y, output.shape.width - x];
-                    let window = (y + offset) * input.row() + (x + offset) * input.pitch;
-                    let window = (b * input.sample() + window, from.map(|n| n.min(IN)));
-                    let place = (b * output.sample() + output.at(y, x), to.map(|n| n.min(OUT)));
+                    let window = Square {
+                        at: b * input.sample()
+                            + (y + offset) * input.row()
+                            + (x + offset) * input.pitch,
+                        row: input.row(),
+                        pitch: input.pitch,
+                        height: left(input.shape.height, y).min(IN),
+                        width: left(input.shape.width, x).min(IN),
+                    };
+                    let place = Square {
+                        at: b * output.sample() + output.at(y, x),
+                        row: output.row(),
+                        pitch: output.pitch,
+                        height: (output.shape.height - y).min(OUT),
+                        width: (output.shape.width - x).min(OUT),
+                    };
                     each(number, window, place);
                     number += 1;
                 }
@@ -239,87 +266,23 @@ impl Winograd {
         &mut self,
         s: S,
         conv: &Conv2d,
-        samples: std::ops::Range<usize>,
+        samples: Range<usize>,
         input: &[f32],
     ) {
-        let (row, pitch) = (conv.input.row(), conv.input.pitch);
-        let points = self.input_rows.len() * pitch;
-        let inputs = &mut self.inputs;
-        Self::each_tile(
-            self.tiles,
+        let mut values = std::mem::replace(&mut self.input.values, Aligned::zeros(0));
+        self.each_tile(
             conv,
             samples,
             #[inline(always)]
-            |tile, (window, [height, width]), _| {
-                for lane in (0..pitch).step_by(LANES) {
-                    let mut values = [[s.splat(0.0); IN]; IN];
-                    for y in 0..height {
-                        for x in 0..width {
-                            let at = window + y * row + x * pitch + lane;
-                            values[y][x] = s.get(lanes(input, at));
-                        }
-                    }
-                    for x in 0..IN {
-                        let column = b_transposed(s, column_of(&values, x));
-                        for y in 0..IN {
-                            values[y][x] = column[y];
-                        }
-                    }
-                    for y in 0..IN {
-                        let row = b_transposed(s, values[y]);
-                        for x in 0..IN {
-                            let at = (y * IN + x) * points + tile * pitch + lane;
-                            s.put(lanes_mut(inputs, at), row[x]);
-                        }
-                    }
+            |tile, window, _| {
+                for lane in (0..self.input.pitch).step_by(LANES) {
+                    let pixels = load::<S, IN>(s, input, window.lane(lane));
+                    let points = both_ways::<S, BTransposed, IN, IN>(s, pixels);
+                    store(s, &mut values, self.input.tile(tile).lane(lane), points, Start::Zero);
                 }
             },
         );
-    }
-
-    /// `A' M A` for every tile, and the bias.
-    #[inline(always)]
-    fn transform_outputs_back<S: Simd>(
-        &mut self,
-        s: S,
-        conv: &Conv2d,
-        samples: std::ops::Range<usize>,
-        bias: &[f32],
-        output: &mut [f32],
-    ) {
-        let (row, pitch) = (conv.output.row(), conv.output.pitch);
-        let points = self.output_rows.len() * pitch;
-        let outputs = &self.outputs;
-        Self::each_tile(
-            self.tiles,
-            conv,
-            samples,
-            #[inline(always)]
-            |tile, _, (place, [height, width])| {
-                for lane in (0..pitch).step_by(LANES) {
-                    let mut rows = [[s.splat(0.0); IN]; OUT];
-                    for x in 0..IN {
-                        let mut column = [s.splat(0.0); IN];
-                        for y in 0..IN {
-                            let at = (y * IN + x) * points + tile * pitch + lane;
-                            column[y] = s.get(lanes(outputs, at));
-                        }
-                        let column = a_transposed(s, column);
-                        for y in 0..OUT {
-                            rows[y][x] = column[y];
-                        }
-                    }
-                    let bias = s.get(lanes(bias, lane));
-                    for y in 0..height {
-                        let values = a_transposed(s, rows[y]);
-                        for x in 0..width {
-                            let at = place + y * row + x * pitch + lane;
-                            s.put(lanes_mut(output, at), s.add(values[x], bias));
-                        }
-                    }
-                }
-            },
-        );
+        self.input.values = values;
     }
 
     /// `A dY A'` for every tile.
@@ -328,84 +291,34 @@ impl Winograd {
         &mut self,
         s: S,
         conv: &Conv2d,
-        samples: std::ops::Range<usize>,
+        samples: Range<usize>,
         d_output: &[f32],
     ) {
-        let (row, pitch) = (conv.output.row(), conv.output.pitch);
-        let points = self.output_rows.len() * pitch;
-        let outputs = &mut self.outputs;
-        Self::each_tile(
-            self.tiles,
+        let mut values = std::mem::replace(&mut self.output.values, Aligned::zeros(0));
+        self.each_tile(
             conv,
             samples,
             #[inline(always)]
-            |tile, _, (place, [height, width])| {
-                for lane in (0..pitch).step_by(LANES) {
-                    let mut columns = [[s.splat(0.0); OUT]; IN];
-                    for x in 0..width {
-                        let mut column = [s.splat(0.0); OUT];
-                        for y in 0..height {
-                            let at = place + y * row + x * pitch + lane;
-                            column[y] = s.get(lanes(d_output, at));
-                        }
-                        let column = a(s, column);
-                        for y in 0..IN {
-                            columns[y][x] = column[y];
-                        }
-                    }
-                    for y in 0..IN {
-                        let values = a(s, columns[y]);
-                        for x in 0..IN {
-                            let at = (y * IN + x) * points + tile * pitch + lane;
-                            s.put(lanes_mut(outputs, at), values[x]);
-                        }
-                    }
+            |tile, _, place| {
+                for lane in (0..self.output.pitch).step_by(LANES) {
+                    let pixels = load::<S, OUT>(s, d_output, place.lane(lane));
+                    let points = both_ways::<S, A, OUT, IN>(s, pixels);
+                    store(s, &mut values, self.output.tile(tile).lane(lane), points, Start::Zero);
                 }
             },
         );
+        self.output.values = values;
     }
+}
 
-    /// Adds `B dV B'` of every tile to the input's derivatives.
-    #[inline(always)]
-    fn transform_d_inputs_back<S: Simd>(
-        &mut self,
-        s: S,
-        conv: &Conv2d,
-        samples: std::ops::Range<usize>,
-        d_input: &mut [f32],
-    ) {
-        let (row, pitch) = (conv.input.row(), conv.input.pitch);
-        let points = self.input_rows.len() * pitch;
-        let inputs = &self.inputs;
-        Self::each_tile(
-            self.tiles,
-            conv,
-            samples,
-            #[inline(always)]
-            |tile, (window, [height, width]), _| {
-                for lane in (0..pitch).step_by(LANES) {
-                    let mut values = [[s.splat(0.0); IN]; IN];
-                    for x in 0..IN {
-                        let mut column = [s.splat(0.0); IN];
-                        for y in 0..IN {
-                            let at = (y * IN + x) * points + tile * pitch + lane;
-                            column[y] = s.get(lanes(inputs, at));
-                        }
-                        let column = b(s, column);
-                        for y in 0..IN {
-                            values[y][x] = column[y];
-                        }
-                    }
-                    for y in 0..height {
-                        let values = b(s, values[y]);
-                        for x in 0..width {
-                            let d = lanes_mut(d_input, window + y * row + x * pitch + lane);
-                            s.put(d, s.add(s.get(d), values[x]));
-                        }
-                    }
-                }
-            },
-        );
+/// Point by point, the product of the first `tiles` tiles with the weights.
+#[inline(always)]
+fn multiply<S: Simd>(s: S, from: &Points, weights: &[f32], to: &mut Points, tiles: usize) {
+    let (size, weights_size) = (to.size(), weights.len() / POINTS);
+    let points = weights.chunks_exact(weights_size).zip(to.values.chunks_exact_mut(size));
+    for (point, (b, c)) in points.enumerate() {
+        let a = from.at(point, tiles);
+        gemm(s, a, b, to.pitch, c, &to.rows[..tiles], Start::Zero);
     }
 }
 
@@ -413,121 +326,214 @@ impl Winograd {
 #[inline(always)]
 fn transform_weights<S: Simd>(s: S, weight: &[f32], points: &mut [f32]) {
     let size = points.len() / POINTS;
-    assert!(weight.len() == 9 * size);
+    assert!(weight.len() == WINDOW * WINDOW * size);
     for at in (0..size).step_by(LANES) {
-        let mut columns = [[s.splat(0.0); 3]; IN];
-        for x in 0..3 {
-            let mut column = [s.splat(0.0); 3];
-            for y in 0..3 {
-                column[y] = s.get(lanes(weight, (y * 3 + x) * size + at));
-            }
-            let column = g(s, column);
-            for y in 0..IN {
-                columns[y][x] = column[y];
-            }
-        }
-        for y in 0..IN {
-            let row = g(s, columns[y]);
-            for x in 0..IN {
-                s.put(lanes_mut(points, (y * IN + x) * size + at), row[x]);
-            }
-        }
+        let window = load::<S, WINDOW>(s, weight, Square::apart(WINDOW, size).lane(at));
+        let all = both_ways::<S, G, WINDOW, IN>(s, window);
+        store(s, points, Square::apart(IN, size).lane(at), all, Start::Zero);
+    }
+}
+
+/// Where the vectors of a square lie: the first, how far apart rows and neighbours in a row are,
+/// and how many there are of both. What is beyond counts as 0.
+#[derive(Clone, Copy)]
+struct Square {
+    at: usize,
+    row: usize,
+    pitch: usize,
+    height: usize,
+    width: usize,
+}
+
+impl Square {
+    /// `side` by `side` vectors, each `pitch` from the one before.
+    fn apart(side: usize, pitch: usize) -> Self {
+        Self { at: 0, row: side * pitch, pitch, height: side, width: side }
+    }
+
+    fn lane(self, lane: usize) -> Self {
+        Self { at: self.at + lane, ..self }
     }
 }
 
 #[inline(always)]
-fn column_of<V: Copy>(values: &[[V; IN]; IN], x: usize) -> [V; IN] {
-    [values[0][x], values[1][x], values[2][x], values[3][x], values[4][x], values[5][x]]
+fn load<S: Simd, const N: usize>(s: S, values: &[f32], from: Square) -> [[S::V; N]; N] {
+    let mut square = [[s.splat(0.0); N]; N];
+    for y in 0..from.height.min(N) {
+        for x in 0..from.width.min(N) {
+            square[y][x] = s.get(lanes(values, from.at + y * from.row + x * from.pitch));
+        }
+    }
+    square
 }
 
-/// `B' x`, the rows of `B'` being (4 0 -5 0 1 0), (0 -4 -4 1 1 0), (0 4 -4 -1 1 0),
+/// The `square`, added to what `start` says.
+#[inline(always)]
+fn store<S: Simd, const N: usize>(
+    s: S,
+    values: &mut [f32],
+    to: Square,
+    square: [[S::V; N]; N],
+    start: Start,
+) {
+    for y in 0..to.height.min(N) {
+        for x in 0..to.width.min(N) {
+            let there = lanes_mut(values, to.at + y * to.row + x * to.pitch);
+            let value = match start {
+                Start::Zero => square[y][x],
+                Start::Row(row) => s.add(square[y][x], s.get(lanes(row, 0))),
+                Start::Add => s.add(s.get(there), square[y][x]),
+            };
+            s.put(there, value);
+        }
+    }
+}
+
+/// A matrix by which `I` values become `O`.
+trait Matrix<const I: usize, const O: usize> {
+    fn times<S: Simd>(s: S, x: [S::V; I]) -> [S::V; O];
+}
+
+/// `M X M'`: the columns of `X`, then the rows of what they became, times `M`.
+#[inline(always)]
+fn both_ways<S: Simd, M: Matrix<I, O>, const I: usize, const O: usize>(
+    s: S,
+    x: [[S::V; I]; I],
+) -> [[S::V; O]; O] {
+    let mut half = [[s.splat(0.0); I]; O];
+    for i in 0..I {
+        let mut column = [s.splat(0.0); I];
+        for y in 0..I {
+            column[y] = x[y][i];
+        }
+        let column = M::times(s, column);
+        for y in 0..O {
+            half[y][i] = column[y];
+        }
+    }
+    let mut whole = [[s.splat(0.0); O]; O];
+    for y in 0..O {
+        whole[y] = M::times(s, half[y]);
+    }
+    whole
+}
+
+/// `B'`, its rows being (4 0 -5 0 1 0), (0 -4 -4 1 1 0), (0 4 -4 -1 1 0),
 /// (0 -2 -1 2 1 0), (0 2 -1 -2 1 0) and (0 4 0 -5 0 1).
-#[inline(always)]
-fn b_transposed<S: Simd>(s: S, x: [S::V; IN]) -> [S::V; IN] {
-    let (two, four, five) = (s.splat(2.0), s.splat(4.0), s.splat(-5.0));
-    let even = s.mul_add(s.splat(-4.0), x[2], x[4]);
-    let odd = s.mul_add(s.splat(-4.0), x[1], x[3]);
-    let (even_2, odd_2) = (s.sub(x[4], x[2]), s.mul(two, s.sub(x[3], x[1])));
-    [
-        s.mul_add(four, x[0], s.mul_add(five, x[2], x[4])),
-        s.add(even, odd),
-        s.sub(even, odd),
-        s.add(even_2, odd_2),
-        s.sub(even_2, odd_2),
-        s.mul_add(four, x[1], s.mul_add(five, x[3], x[5])),
-    ]
+struct BTransposed;
+
+impl Matrix<IN, IN> for BTransposed {
+    #[inline(always)]
+    fn times<S: Simd>(s: S, x: [S::V; IN]) -> [S::V; IN] {
+        let (two, four, five) = (s.splat(2.0), s.splat(4.0), s.splat(-5.0));
+        let even = s.mul_add(s.splat(-4.0), x[2], x[4]);
+        let odd = s.mul_add(s.splat(-4.0), x[1], x[3]);
+        let (even_2, odd_2) = (s.sub(x[4], x[2]), s.mul(two, s.sub(x[3], x[1])));
+        [
+            s.mul_add(four, x[0], s.mul_add(five, x[2], x[4])),
+            s.add(even, odd),
+            s.sub(even, odd),
+            s.add(even_2, odd_2),
+            s.sub(even_2, odd_2),
+            s.mul_add(four, x[1], s.mul_add(five, x[3], x[5])),
+        ]
+    }
 }
 
-/// `B y`.
-#[inline(always)]
-fn b<S: Simd>(s: S, y: [S::V; IN]) -> [S::V; IN] {
-    let (two, four, five) = (s.splat(2.0), s.splat(4.0), s.splat(-5.0));
-    let (sum, difference) = (s.add(y[1], y[2]), s.sub(y[1], y[2]));
-    let (sum_2, difference_2) = (s.add(y[3], y[4]), s.sub(y[3], y[4]));
-    let odd = s.sub(y[5], difference);
-    [
-        s.mul(four, y[0]),
-        s.mul_add(four, odd, s.mul(s.splat(-2.0), difference_2)),
-        s.mul_add(five, y[0], s.sub(s.mul(s.splat(-4.0), sum), sum_2)),
-        s.mul_add(five, y[5], s.mul_add(two, difference_2, difference)),
-        s.add(y[0], s.add(sum, sum_2)),
-        y[5],
-    ]
+/// `B`.
+struct B;
+
+impl Matrix<IN, IN> for B {
+    #[inline(always)]
+    fn times<S: Simd>(s: S, y: [S::V; IN]) -> [S::V; IN] {
+        let (two, four, five) = (s.splat(2.0), s.splat(4.0), s.splat(-5.0));
+        let (sum, difference) = (s.add(y[1], y[2]), s.sub(y[1], y[2]));
+        let (sum_2, difference_2) = (s.add(y[3], y[4]), s.sub(y[3], y[4]));
+        let odd = s.sub(y[5], difference);
+        [
+            s.mul(four, y[0]),
+            s.mul_add(four, odd, s.mul(s.splat(-2.0), difference_2)),
+            s.mul_add(five, y[0], s.sub(s.mul(s.splat(-4.0), sum), sum_2)),
+            s.mul_add(five, y[5], s.mul_add(two, difference_2, difference)),
+            s.add(y[0], s.add(sum, sum_2)),
+            y[5],
+        ]
+    }
 }
 
-/// `A' m`, the rows of `A'` being (1 1 1 1 1 0), (0 1 -1 2 -2 0), (0 1 1 4 4 0) and
+/// `A'`, its rows being (1 1 1 1 1 0), (0 1 -1 2 -2 0), (0 1 1 4 4 0) and
 /// (0 1 -1 8 -8 1).
-#[inline(always)]
-fn a_transposed<S: Simd>(s: S, m: [S::V; IN]) -> [S::V; OUT] {
-    let (sum, difference) = (s.add(m[1], m[2]), s.sub(m[1], m[2]));
-    let (sum_2, difference_2) = (s.add(m[3], m[4]), s.sub(m[3], m[4]));
-    [
-        s.add(m[0], s.add(sum, sum_2)),
-        s.mul_add(s.splat(2.0), difference_2, difference),
-        s.mul_add(s.splat(4.0), sum_2, sum),
-        s.mul_add(s.splat(8.0), difference_2, s.add(difference, m[5])),
-    ]
+struct ATransposed;
+
+impl Matrix<IN, OUT> for ATransposed {
+    #[inline(always)]
+    fn times<S: Simd>(s: S, m: [S::V; IN]) -> [S::V; OUT] {
+        let (sum, difference) = (s.add(m[1], m[2]), s.sub(m[1], m[2]));
+        let (sum_2, difference_2) = (s.add(m[3], m[4]), s.sub(m[3], m[4]));
+        [
+            s.add(m[0], s.add(sum, sum_2)),
+            s.mul_add(s.splat(2.0), difference_2, difference),
+            s.mul_add(s.splat(4.0), sum_2, sum),
+            s.mul_add(s.splat(8.0), difference_2, s.add(difference, m[5])),
+        ]
+    }
 }
 
-/// `A z`.
-#[inline(always)]
-fn a<S: Simd>(s: S, z: [S::V; OUT]) -> [S::V; IN] {
-    let (even, odd) = (s.add(z[0], z[2]), s.add(z[1], z[3]));
-    let even_2 = s.mul_add(s.splat(4.0), z[2], z[0]);
-    let odd_2 = s.mul_add(s.splat(8.0), z[3], s.mul(s.splat(2.0), z[1]));
-    let all = [s.add(even, odd), s.sub(even, odd), s.add(even_2, odd_2), s.sub(even_2, odd_2)];
-    [z[0], all[0], all[1], all[2], all[3], z[3]]
+/// `A`.
+struct A;
+
+impl Matrix<OUT, IN> for A {
+    #[inline(always)]
+    fn times<S: Simd>(s: S, z: [S::V; OUT]) -> [S::V; IN] {
+        let (even, odd) = (s.add(z[0], z[2]), s.add(z[1], z[3]));
+        let even_2 = s.mul_add(s.splat(4.0), z[2], z[0]);
+        let odd_2 = s.mul_add(s.splat(8.0), z[3], s.mul(s.splat(2.0), z[1]));
+        let all = [s.add(even, odd), s.sub(even, odd), s.add(even_2, odd_2), s.sub(even_2, odd_2)];
+        [z[0], all[0], all[1], all[2], all[3], z[3]]
+    }
 }
 
-/// `G w`, the rows of `G` being (1/4 0 0), (-1/6 -1/6 -1/6), (-1/6 1/6 -1/6), (1/24 1/12 1/6),
+/// `G`, its rows being (1/4 0 0), (-1/6 -1/6 -1/6), (-1/6 1/6 -1/6), (1/24 1/12 1/6),
 /// (1/24 -1/12 1/6) and (0 0 1).
-#[inline(always)]
-fn g<S: Simd>(s: S, w: [S::V; 3]) -> [S::V; IN] {
-    let sixth = s.splat(-1.0 / 6.0);
-    let (even, odd) = (s.mul(sixth, s.add(w[0], w[2])), s.mul(sixth, w[1]));
-    let even_2 = s.mul_add(s.splat(1.0 / 24.0), w[0], s.mul(s.splat(1.0 / 6.0), w[2]));
-    let odd_2 = s.mul(s.splat(1.0 / 12.0), w[1]);
-    [
-        s.mul(s.splat(0.25), w[0]),
-        s.add(even, odd),
-        s.sub(even, odd),
-        s.add(even_2, odd_2),
-        s.sub(even_2, odd_2),
-        w[2],
-    ]
+struct G;
+
+impl Matrix<WINDOW, IN> for G {
+    #[inline(always)]
+    fn times<S: Simd>(s: S, w: [S::V; WINDOW]) -> [S::V; IN] {
+        let sixth = s.splat(-1.0 / 6.0);
+        let (even, odd) = (s.mul(sixth, s.add(w[0], w[2])), s.mul(sixth, w[1]));
+        let even_2 = s.mul_add(s.splat(1.0 / 24.0), w[0], s.mul(s.splat(1.0 / 6.0), w[2]));
+        let odd_2 = s.mul(s.splat(1.0 / 12.0), w[1]);
+        [
+            s.mul(s.splat(0.25), w[0]),
+            s.add(even, odd),
+            s.sub(even, odd),
+            s.add(even_2, odd_2),
+            s.sub(even_2, odd_2),
+            w[2],
+        ]
+    }
 }
 
-/// `G' u`.
-#[inline(always)]
-fn g_transposed<S: Simd>(s: S, u: [S::V; IN]) -> [S::V; 3] {
-    let (sum, difference) = (s.add(u[1], u[2]), s.sub(u[1], u[2]));
-    let (sum_2, difference_2) = (s.add(u[3], u[4]), s.sub(u[3], u[4]));
-    let (sixth, minus) = (s.splat(1.0 / 6.0), s.splat(-1.0 / 6.0));
-    [
-        s.mul_add(s.splat(0.25), u[0], s.mul_add(minus, sum, s.mul(s.splat(1.0 / 24.0), sum_2))),
-        s.mul_add(minus, difference, s.mul(s.splat(1.0 / 12.0), difference_2)),
-        s.mul_add(sixth, s.sub(sum_2, sum), u[5]),
-    ]
+/// `G'`.
+struct GTransposed;
+
+impl Matrix<IN, WINDOW> for GTransposed {
+    #[inline(always)]
+    fn times<S: Simd>(s: S, u: [S::V; IN]) -> [S::V; WINDOW] {
+        let (sum, difference) = (s.add(u[1], u[2]), s.sub(u[1], u[2]));
+        let (sum_2, difference_2) = (s.add(u[3], u[4]), s.sub(u[3], u[4]));
+        let (sixth, minus) = (s.splat(1.0 / 6.0), s.splat(-1.0 / 6.0));
+        [
+            s.mul_add(
+                s.splat(0.25),
+                u[0],
+                s.mul_add(minus, sum, s.mul(s.splat(1.0 / 24.0), sum_2)),
+            ),
+            s.mul_add(minus, difference, s.mul(s.splat(1.0 / 12.0), difference_2)),
+            s.mul_add(sixth, s.sub(sum_2, sum), u[5]),
+        ]
+    }
 }
 
 #[cfg(test)]
