@@ -158,11 +158,11 @@ export class Builder {
         ...training, batch: of(this.batch), learning_rate: of(this.rate), schedule, optimizer: this.optimizer.value,
         momentum: sgd ? of(this.momentum) : 0, weight_decay: of(this.decay), label_smoothing: of(this.smoothing), average: of(this.average), shuffle: this.shuffle.checked,
         augment: this.distort.checked ? { ...training.augment, ...Object.fromEntries(this.distortions.map(({ name, input }) => [name, of(input)])) } : undefined,
-        scenes: this.photograph.checked ? { share: of(this.share), none: of(this.none), touching: of(this.touching) } : undefined,
+        scenes: this.photograph.checked ? { share: of(this.share), none: of(this.none), touching: of(this.touching) || undefined } : undefined,
       },
       data: { ...data, train: this.train.value === "" ? undefined : of(this.train), validation: of(this.validation) },
     };
-    const tables = Object.entries(parts).map(([name, table]) => `[${name}]\n${Object.entries(table).filter(([, v]) => v !== undefined).map(([key, v]) => `${key} = ${value(v, key)}`).join("\n")}\n`);
+    const tables = Object.entries(parts).map(([name, table]) => `[${name}]\n${said(table).map(([key, v]) => `${key} = ${value(v, key)}`).join("\n")}\n`);
     return `description = "made on the page"\n\n${tables.join("\n")}`;
   }
 }
@@ -173,10 +173,13 @@ const WHOLE = new Set(["batch", "epochs", "train", "validation", "test", "steps"
 /** Floats came as f64 of an f32: 0.015 is not 0.014999999664723873. @param {number} v */
 const short = (v) => String(Number(v.toPrecision(6)));
 
+/** What a table says; the rest stays at its default. @param {object} table */
+const said = (table) => Object.entries(table).filter(([, v]) => v !== undefined);
+
 /** A TOML value. @param {any} v @param {string} key @returns {string} */
 function value(v, key) {
   if (Array.isArray(v)) return `[${v.map((one) => value(one, key)).join(", ")}]`;
-  if (typeof v === "object") return `{ ${Object.entries(v).map(([k, one]) => `${k} = ${value(one, k)}`).join(", ")} }`;
+  if (typeof v === "object") return `{ ${said(v).map(([k, one]) => `${k} = ${value(one, k)}`).join(", ")} }`;
   if (typeof v !== "number") return JSON.stringify(v);
   const text = short(v);
   return WHOLE.has(key) || /[.e]/.test(text) ? text : `${text}.0`;
