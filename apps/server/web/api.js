@@ -34,11 +34,12 @@ export class Problem extends Error {
 
 /**
  * Asks the server; gives the JSON of its answer, or null where there is none.
+ * A busy server is asked again when it says so, a few times.
  * @param {string} path
- * @param {{method?: string, json?: unknown, body?: BodyInit, signal?: AbortSignal}} [options]
+ * @param {{method?: string, json?: unknown, body?: BodyInit, signal?: AbortSignal, tries?: number}} [options]
  * @returns {Promise<any>}
  */
-export async function ask(path, { method, json, body, signal } = {}) {
+export async function ask(path, { method, json, body, signal, tries = 3 } = {}) {
   const sends = json !== undefined || body !== undefined;
   /** @type {Record<string, string>} */
   const headers = {};
@@ -52,6 +53,12 @@ export async function ask(path, { method, json, body, signal } = {}) {
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new Problem("The server cannot be reached.", "Is 'decipher serve' still running?", "unreachable");
+  }
+  const wait = Number(response.headers.get("retry-after"));
+  if (response.status === 503 && wait > 0 && tries > 1) {
+    await new Promise((resolve) => setTimeout(resolve, 1000 * wait));
+    signal?.throwIfAborted();
+    return ask(path, { method, json, body, signal, tries: tries - 1 });
   }
   const text = await response.text();
   if (response.ok) return text ? JSON.parse(text) : null;

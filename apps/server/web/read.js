@@ -104,6 +104,8 @@ export class ReadView {
 
   drawn() {
     this.hint.hidden = !this.pad.empty;
+    // What is asked or painted for an earlier drawing is out of date from now on.
+    const number = ++this.asked;
     if (this.pad.empty) {
       this.blob = null;
       this.pending?.abort();
@@ -111,7 +113,9 @@ export class ReadView {
       return;
     }
     attempt(async () => {
-      this.blob = await this.pad.png();
+      const blob = await this.pad.png();
+      if (number !== this.asked) return;
+      this.blob = blob;
       await this.read();
     });
   }

@@ -139,6 +139,43 @@ for (const [size, viewport] of Object.entries(sizes)) {
       await says("Nothing yet");
     });
 
+    test("a busy server is asked again", async () => {
+      await go("read");
+      let turned = 0;
+      const busy = (route) => (turned++ ? route.fallback() : route.fulfill({ status: 503, headers: { "retry-after": "1" }, json: { error: "the server is busy", advice: "ask again in a second", code: "busy" } }));
+      await page.route("**/v1/read?*", busy);
+      await page.setInputFiles("#file", `${root}samples/number.jpg`);
+      await says("314159");
+      await page.unroute("**/v1/read?*", busy);
+      assert.ok(turned > 1, `asked ${turned} times`);
+      await page.getByRole("button", { name: "Clear" }).click();
+      await says("Nothing yet");
+    });
+
+    test("the last drawing counts, also when an earlier one is ready later", async () => {
+      await go("read");
+      // The first sheet, with the first point of the 3 alone, takes half a second to become a PNG.
+      await page.evaluate(() => {
+        const { toBlob } = HTMLCanvasElement.prototype;
+        HTMLCanvasElement.prototype.toBlob = function (made, ...rest) {
+          HTMLCanvasElement.prototype.toBlob = toBlob;
+          toBlob.call(this, (blob) => setTimeout(() => made(blob), 500), ...rest);
+        };
+      });
+      const answers = [];
+      const heard = (response) => response.url().includes("glyphs=true") && answers.push(response.status());
+      page.on("response", heard);
+      await page.locator("canvas.pad").focus();
+      await page.keyboard.press("Space");
+      await draw(THREE);
+      await page.waitForTimeout(1000);
+      page.off("response", heard);
+      assert.equal(await page.locator("#answer").innerText(), "3");
+      assert.ok(answers.length > 0);
+      await page.getByRole("button", { name: "Clear" }).click();
+      await says("Nothing yet");
+    });
+
     test("show a picture of a number and see it", async () => {
       await go("read");
       await page.setInputFiles("#file", `${root}samples/number.jpg`);
@@ -389,6 +426,7 @@ for (const [size, viewport] of Object.entries(sizes)) {
       assert.deepEqual(await page.locator("button[aria-label='Unit 3'] canvas").evaluate((canvas) => [canvas.width, canvas.height]), [5, 5]);
       // The second convolution's tenth map, at a place of our choice: what is said is what the network computed.
       await page.locator(".maps").nth(3).locator("button").nth(9).click();
+      await page.waitForFunction(() => document.querySelector("[aria-label='One unit, spelled out'] .field input")?.value === "9");
       await page.getByLabel("Column").fill("4");
       await page.getByLabel("Column").press("Enter");
       await page.getByLabel("Row", { exact: true }).fill("7");
@@ -405,6 +443,7 @@ for (const [size, viewport] of Object.entries(sizes)) {
       // A switched-off map puts out nothing, and the accuracy moves.
       await page.locator("#switch-off").click();
       await page.locator("#worth").waitFor({ timeout: 60_000 });
+      await page.waitForFunction(() => document.querySelector("[aria-label='One unit, spelled out'] .formula")?.textContent.startsWith("sum 0.000"));
       assert.deepEqual(await spelled(), [0, 0]);
       await shoot("convolution");
       await page.getByLabel("Name of the changed network").fill("pruned");
