@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use decipher_nn::{Inputs, Loss, Network, Params, SparseMatrix, padded};
+use decipher_nn::{Inputs, Loss, Network, Params, SparseMatrix, Workspaces, padded};
 use rayon::prelude::*;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
@@ -278,21 +278,24 @@ impl Model {
     /// # Panics
     /// If `images` are not whole images.
     pub fn probabilities(&self, images: &[u8]) -> Vec<[f32; 10]> {
+        self.probabilities_in(&Workspaces::default(), images)
+    }
+
+    /// As [`Model::probabilities`], in memory that stays for the next call; it is this model's alone.
+    pub fn probabilities_in(&self, workspaces: &Workspaces, images: &[u8]) -> Vec<[f32; 10]> {
         assert!(images.len().is_multiple_of(Dataset::PIXELS), "images have 784 pixels each");
         let count = images.len() / Dataset::PIXELS;
         let mut all = vec![[0.0; 10]; count];
         let read = |(all, images): (&mut [[f32; 10]], &[u8])| {
             let inputs = self.pixels.inputs(images);
             let rows: Vec<u32> = (0..all.len() as u32).collect();
-            let mut workspace = self.network.workspace(all.len());
-            let inputs = Inputs::Sparse(&inputs);
-            let outputs =
-                self.network.probabilities(&self.params, self.loss, inputs, &rows, &mut workspace);
-            for (to, from) in
-                all.iter_mut().zip(outputs.chunks_exact(padded(self.network.outputs())))
-            {
-                to.copy_from_slice(&from[..10]);
-            }
+            workspaces.with(&self.network, all.len(), |workspace| {
+                let (params, inputs) = (&self.params, Inputs::Sparse(&inputs));
+                let outputs =
+                    self.network.probabilities(params, self.loss, inputs, &rows, workspace);
+                let outputs = outputs.chunks_exact(padded(self.network.outputs()));
+                all.iter_mut().zip(outputs).for_each(|(to, from)| to.copy_from_slice(&from[..10]));
+            });
         };
         if (1..=CHUNK).contains(&count) {
             // Handing it to another thread would take longer than doing it.

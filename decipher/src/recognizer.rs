@@ -1,5 +1,9 @@
 //! From a picture to the digits on it.
 
+use std::sync::Arc;
+
+use decipher_nn::Workspaces;
+
 use crate::data::Dataset;
 use crate::image::{GrayImage, Rect};
 use crate::metrics::best;
@@ -41,6 +45,8 @@ const MOST_CUT: usize = 200;
 #[derive(Clone)]
 pub struct Recognizer {
     model: Model,
+    /// Its clones work in the same memory.
+    workspaces: Arc<Workspaces>,
     /// Confidence, 0 to 1, from which on a digit is reported as one.
     pub min_confidence: f32,
 }
@@ -97,7 +103,7 @@ impl Recognizer {
 
     /// A reader with a network of one's own.
     pub fn new(model: Model) -> Self {
-        Self { model, min_confidence: MIN_CONFIDENCE }
+        Self { model, workspaces: Arc::default(), min_confidence: MIN_CONFIDENCE }
     }
 
     /// The model it reads with.
@@ -208,7 +214,7 @@ impl Recognizer {
 
     fn probabilities<'g>(&self, glyphs: impl Iterator<Item = &'g Glyph>) -> Vec<[f32; 10]> {
         let pixels: Vec<u8> = glyphs.flat_map(|glyph| glyph.pixels).collect();
-        self.model.probabilities(&pixels)
+        self.model.probabilities_in(&self.workspaces, &pixels)
     }
 
     /// The digits that touch each other in `glyph`, if it makes more sense so than as a `whole`.

@@ -4,14 +4,12 @@
 //! gradient is computed on its own, pass by pass, and the gradients are added in the order of the
 //! shards, so the number of threads changes nothing.
 
-use std::sync::Mutex;
-
 use rayon::prelude::*;
 
 use crate::loss::Objective;
 use crate::network::{Network, Params, Transposed};
 use crate::optim::{Descent, Optimizer};
-use crate::pass::{PASS, Workspace};
+use crate::pass::{PASS, Workspace, Workspaces};
 use crate::rng::hash;
 use crate::sparse::Inputs;
 
@@ -38,8 +36,7 @@ pub struct BatchTrainer {
     descent: Descent,
     average: Option<Params>,
     transposed: Transposed,
-    /// One for each thread that asked; the one used last is the first to be used again.
-    workspaces: Mutex<Vec<Workspace>>,
+    workspaces: Workspaces,
     grads: Vec<Params>,
     /// Samples of a shard, and of a pass.
     shard: usize,
@@ -58,7 +55,7 @@ impl BatchTrainer {
             descent: Descent::new(net, training.optimizer),
             average: (training.average > 0.0).then(|| net.zeros()),
             transposed: net.transposed(),
-            workspaces: Mutex::default(),
+            workspaces: Workspaces::default(),
             grads: (0..shards).map(|_| net.zeros()).collect(),
             shard,
             pass: net.pass().min(batch).max(1),
@@ -95,25 +92,25 @@ impl BatchTrainer {
         let (transposed, weights) = (&self.transposed, &*params);
         let (shard_len, pass_len, workspaces) = (self.shard, self.pass, &self.workspaces);
         let work = |(shard, (grads, rows)): (usize, (&mut Params, &[u32]))| {
-            let spare = workspaces.lock().expect("no thread fails").pop();
-            let mut workspace = spare.unwrap_or_else(|| net.pass_workspace(pass_len));
-            let pass = |(pass, rows): (usize, &[u32])| {
-                let key = hash(key, (shard * shard_len + pass) as u64);
-                let scale_and_key = (scale, key);
-                net.gradient(
-                    weights,
-                    transposed,
-                    examples,
-                    rows,
-                    objective,
-                    scale_and_key,
-                    &mut workspace,
-                    grads,
-                )
+            let new = || net.pass_workspace(pass_len);
+            let gradient = |workspace: &mut Workspace| {
+                let pass = |(pass, rows): (usize, &[u32])| {
+                    let key = hash(key, (shard * shard_len + pass) as u64);
+                    let scale_and_key = (scale, key);
+                    net.gradient(
+                        weights,
+                        transposed,
+                        examples,
+                        rows,
+                        objective,
+                        scale_and_key,
+                        workspace,
+                        grads,
+                    )
+                };
+                rows.chunks(pass_len).enumerate().map(pass).sum::<f64>()
             };
-            let loss = rows.chunks(pass_len).enumerate().map(pass).sum::<f64>();
-            workspaces.lock().expect("no thread fails").push(workspace);
-            loss
+            workspaces.with_such(|_| true, new, gradient)
         };
         let grads = &mut self.grads[..count];
         let mut losses = [0.0; SHARDS];

@@ -56,7 +56,7 @@ pub use loss::{Loss, Objective};
 pub use network::{Network, Params, Transposed};
 pub use online::Online;
 pub use optim::{Method, Optimizer};
-pub use pass::Workspace;
+pub use pass::{Workspace, Workspaces};
 pub use rng::Rng;
 pub use schedule::Schedule;
 pub use shape::Shape;

@@ -1,5 +1,7 @@
 //! Forward and backward through all layers, and the memory that one pass needs.
 
+use std::sync::Mutex;
+
 use crate::aligned::{Aligned, padded};
 use crate::kernel::{Kernel, Simd, Task};
 use crate::layer::Layer;
@@ -25,6 +27,38 @@ pub struct Workspace {
     places: Vec<Option<Places>>,
     /// By layer: means and variances of this pass.
     statistics: Vec<Aligned>,
+}
+
+/// Workspaces of one network, for whatever thread asks; the one used last is used again first.
+#[derive(Default)]
+pub struct Workspaces(Mutex<Vec<Workspace>>);
+
+impl Workspaces {
+    /// Does `work` in a workspace for up to `samples` samples of `net`, which must be the same at
+    /// each call.
+    pub fn with<R>(
+        &self,
+        net: &Network,
+        samples: usize,
+        work: impl FnOnce(&mut Workspace) -> R,
+    ) -> R {
+        let fits = |w: &Workspace| samples * padded(net.outputs()) <= w.outputs.len();
+        self.with_such(fits, || net.workspace(samples), work)
+    }
+
+    /// Does `work` in a workspace that `fits`, or else in a new one.
+    pub(crate) fn with_such<R>(
+        &self,
+        fits: impl FnOnce(&Workspace) -> bool,
+        new: impl FnOnce() -> Workspace,
+        work: impl FnOnce(&mut Workspace) -> R,
+    ) -> R {
+        let spare = self.0.lock().expect("nothing panics under the lock").pop();
+        let mut workspace = spare.filter(fits).unwrap_or_else(new);
+        let result = work(&mut workspace);
+        self.0.lock().expect("nothing panics under the lock").push(workspace);
+        result
+    }
 }
 
 impl Workspace {
@@ -73,13 +107,15 @@ pub(crate) const PASS: usize = 32;
 const CACHE: usize = 1 << 20;
 
 impl Network {
-    /// Samples that go through the network at a time: as many as keep their values and derivatives
-    /// in cache; more where the parameters, which every pass reads and whose gradients it changes,
-    /// are larger than that, and where it normalises over the samples of a pass.
+    /// Samples that go through the network at a time in training: more than are
+    /// [close](Self::close) where it normalises over the samples of a pass.
     pub(crate) fn pass(&self) -> usize {
-        if self.layers().contains(&Layer::BatchNorm) {
-            return PASS;
-        }
+        if self.layers().contains(&Layer::BatchNorm) { PASS } else { self.close() }
+    }
+
+    /// As many samples as keep their values and derivatives in cache; more where the parameters,
+    /// which every pass reads and whose gradients it changes, are larger than that.
+    fn close(&self) -> usize {
         let values = size_of::<f32>() * self.buffers.iter().map(Grid::sample).sum::<usize>();
         let parameters = size_of::<f32>() * self.params_len;
         let samples = (CACHE / (2 * values)).max(parameters / values);
@@ -90,7 +126,7 @@ impl Network {
     pub fn workspace(&self, samples: usize) -> Workspace {
         Workspace {
             outputs: Aligned::zeros(samples * padded(self.outputs())),
-            ..self.pass_workspace(samples.clamp(1, self.pass()))
+            ..self.pass_workspace(samples.clamp(1, self.close()))
         }
     }
 

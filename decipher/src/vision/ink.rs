@@ -127,64 +127,94 @@ fn stretch_row(coarse: &[f32], factor: usize, fine: &mut [f32]) {
 }
 
 /// The extreme (`pick` is min or max) of the square of `2 radius + 1` pixels around each pixel.
-fn extreme(picture: &GrayImage, radius: usize, pick: fn(u8, u8) -> u8) -> GrayImage {
-    let across = extreme_of_rows(picture, radius, pick);
-    transpose(&extreme_of_rows(&transpose(&across), radius, pick))
+fn extreme(picture: &GrayImage, radius: usize, pick: impl Fn(u8, u8) -> u8) -> GrayImage {
+    both_ways(picture, |picture| extreme_of_columns(picture, radius, &pick))
 }
 
-/// The extreme of `2 radius + 1` neighbours in each row, with three comparisons a pixel whatever
+/// The extreme of `2 radius + 1` neighbours in each column, with three comparisons a pixel whatever
 /// the radius (van Herk 1992): the window around a pixel is the end of one block and the beginning
 /// of the next, and both are running extremes.
-fn extreme_of_rows(picture: &GrayImage, radius: usize, pick: fn(u8, u8) -> u8) -> GrayImage {
+fn extreme_of_columns(
+    picture: &GrayImage,
+    radius: usize,
+    pick: impl Fn(u8, u8) -> u8,
+) -> GrayImage {
     let (width, height, window) = (picture.width(), picture.height(), 2 * radius + 1);
+    let rows = |from: usize, to: usize| from * width..to * width;
+    let take = |to: &mut [u8], from: &[u8]| {
+        to.iter_mut().zip(from).for_each(|(to, &from)| *to = pick(*to, from));
+    };
+    let mut downwards = picture.pixels().to_vec();
+    for y in (1..height).filter(|y| y % window != 0) {
+        let (above, row) = downwards.split_at_mut(y * width);
+        take(&mut row[..width], &above[rows(y - 1, y)]);
+    }
+    let mut upwards = picture.pixels().to_vec();
+    for y in (1..height).rev().filter(|y| y % window != 0) {
+        let (row, below) = upwards.split_at_mut(y * width);
+        take(&mut row[rows(y - 1, y)], &below[..width]);
+    }
     let mut pixels = Vec::with_capacity(width * height);
-    let mut from_left = vec![0; width];
-    let mut from_right = vec![0; width];
     for y in 0..height {
-        let row = picture.row(y);
-        for (x, &value) in row.iter().enumerate() {
-            from_left[x] = if x % window == 0 { value } else { pick(from_left[x - 1], value) };
+        let (first, last) = (y.saturating_sub(radius), (y + radius).min(height - 1));
+        // At the edges the window is cut and may lie in one block, of which it is an end.
+        if first % window == 0 && last / window == first / window {
+            pixels.extend_from_slice(&downwards[rows(last, last + 1)]);
+            continue;
         }
-        for (x, &value) in row.iter().enumerate().rev() {
-            let ends = x % window == window - 1 || x + 1 == width;
-            from_right[x] = if ends { value } else { pick(from_right[x + 1], value) };
+        pixels.extend_from_slice(&upwards[rows(first, first + 1)]);
+        if last / window != first / window {
+            take(&mut pixels[rows(y, y + 1)], &downwards[rows(last, last + 1)]);
         }
-        pixels.extend((0..width).map(|x| {
-            let (first, last) = (x.saturating_sub(radius), (x + radius).min(width - 1));
-            // At the edges the window is cut and may lie in one block, of which it is an end.
-            if last / window == first / window {
-                if first % window == 0 { from_left[last] } else { from_right[first] }
-            } else {
-                pick(from_right[first], from_left[last])
-            }
-        }));
     }
     GrayImage::new(width, height, pixels)
 }
 
 /// The mean of the square of `2 radius + 1` pixels around each pixel.
 fn blur(picture: &GrayImage, radius: usize) -> GrayImage {
-    let mean = |row: &[u8], x: usize| {
-        let window = &row[x.saturating_sub(radius)..(x + radius + 1).min(row.len())];
-        let n = window.len() as u32;
-        ((window.iter().map(|&v| u32::from(v)).sum::<u32>() + n / 2) / n) as u8
-    };
-    transpose(&along_rows(&transpose(&along_rows(picture, mean)), mean))
+    if radius == 0 {
+        return picture.clone();
+    }
+    both_ways(picture, |picture| mean_of_columns(picture, radius))
 }
 
-fn along_rows(picture: &GrayImage, at: impl Fn(&[u8], usize) -> u8) -> GrayImage {
+/// The mean of `2 radius + 1` neighbours in each column.
+fn mean_of_columns(picture: &GrayImage, radius: usize) -> GrayImage {
     let (width, height) = (picture.width(), picture.height());
     let mut pixels = Vec::with_capacity(width * height);
+    let mut sums = vec![0i32; width];
+    let add = |sums: &mut [i32], y: usize, sign: i32| {
+        let row = picture.row(y).iter();
+        sums.iter_mut().zip(row).for_each(|(sum, &v)| *sum += sign * i32::from(v));
+    };
+    (0..radius.min(height)).for_each(|y| add(&mut sums, y, 1));
     for y in 0..height {
-        pixels.extend((0..width).map(|x| at(picture.row(y), x)));
+        if y + radius < height {
+            add(&mut sums, y + radius, 1);
+        }
+        if y > radius {
+            add(&mut sums, y - radius - 1, -1);
+        }
+        let n = ((y + radius + 1).min(height) - y.saturating_sub(radius)) as i32;
+        // Whole numbers this small are divided exactly enough.
+        pixels.extend(sums.iter().map(|&sum| ((sum + n / 2) as f32 / n as f32) as u8));
     }
     GrayImage::new(width, height, pixels)
 }
 
+/// Does with the rows, and then with the columns, what `columns` does with columns.
+fn both_ways(picture: &GrayImage, columns: impl Fn(&GrayImage) -> GrayImage) -> GrayImage {
+    columns(&transpose(&columns(&transpose(picture))))
+}
+
 fn transpose(picture: &GrayImage) -> GrayImage {
     let (width, height) = (picture.width(), picture.height());
-    let pixels = picture.pixels();
-    let turned = (0..width).flat_map(|x| (0..height).map(move |y| pixels[y * width + x])).collect();
+    let mut turned = vec![0; width * height];
+    for (y, row) in picture.pixels().chunks_exact(width).enumerate() {
+        for (column, &value) in turned.chunks_exact_mut(height).zip(row) {
+            column[y] = value;
+        }
+    }
     GrayImage::new(height, width, turned)
 }
 
@@ -217,6 +247,27 @@ mod tests {
                     let most = rows.flat_map(|y| &picture.row(y)[columns.clone()]).max();
                     prop_assert_eq!(Some(&found.row(y)[x]), most);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_mean_is_that_of_the_window() {
+        let picture = GrayImage::new(40, 30, (0..1200u32).map(|i| (i * i % 251) as u8).collect());
+        for radius in [1, 2, 9, 50] {
+            let mean = |values: &[u32]| {
+                let n = values.len() as u32;
+                (values.iter().sum::<u32>() + n / 2) / n
+            };
+            let found = blur(&picture, radius);
+            let near = |x: usize, len: usize| x.saturating_sub(radius)..(x + radius + 1).min(len);
+            let of_row = |y: usize, x: usize| {
+                let window = &picture.row(y)[near(x, 40)];
+                mean(&window.iter().map(|&v| u32::from(v)).collect::<Vec<_>>())
+            };
+            for (y, x) in (0..30).flat_map(|y| (0..40).map(move |x| (y, x))) {
+                let rows: Vec<u32> = near(y, 30).map(|y| of_row(y, x)).collect();
+                assert_eq!(u32::from(found.row(y)[x]), mean(&rows), "{radius}: {x},{y}");
             }
         }
     }

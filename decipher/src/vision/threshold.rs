@@ -105,15 +105,22 @@ pub fn above(picture: &GrayImage, threshold: u8) -> Mask {
     Mask::new(picture.width(), picture.height(), ink)
 }
 
-fn quantile(histogram: &[u64; 256], rank: u64) -> u8 {
+/// The value that `rank` of all values in the histogram come before in order; 255 if there are not
+/// as many.
+pub fn quantile(histogram: &[u64; 256], rank: u64) -> u8 {
     let mut below = 0;
-    histogram
-        .iter()
-        .position(|&n| {
-            below += n;
-            below > rank
-        })
-        .map_or(255, |value| value as u8)
+    for (first, counts) in (0u8..=255).step_by(16).zip(histogram.as_chunks::<16>().0) {
+        let sixteen: u64 = counts.iter().sum();
+        if below + sixteen > rank {
+            let is_it = |n: &u64| {
+                below += n;
+                below > rank
+            };
+            return first + counts.iter().position(is_it).map_or(0, |i| i as u8);
+        }
+        below += sixteen;
+    }
+    255
 }
 
 #[cfg(test)]
@@ -126,6 +133,15 @@ mod tests {
             histogram[value] = n;
         }
         histogram
+    }
+
+    #[test]
+    fn a_quantile_is_that_of_the_sorted_values() {
+        let counts = counts(&[(3, 2), (16, 1), (255, 4)]);
+        let sorted = [3, 3, 16, 255, 255, 255, 255, 255];
+        for (rank, value) in sorted.into_iter().enumerate() {
+            assert_eq!(quantile(&counts, rank as u64), value, "{rank}");
+        }
     }
 
     #[test]
