@@ -50,7 +50,7 @@ export class EvaluateView {
           card("Can its confidence be trusted?", this.honest)),
         card("If it may say “I do not know”", this.sure),
         card("How much does it bear?", h("p", { class: "soft small" }, "The first 1,000 test digits made harder and harder: share still read right."), this.curves),
-        card("A map of the digits", h("p", { class: "soft small" }, "Each point is a test digit, placed by the two directions in which a layer’s values differ most (PCA). The deeper the layer, the better the digits part. Outlined points were misread. Point at one to see it, click to look inside."), field("Layer", this.layer), this.place)));
+        card("A map of the digits", h("p", { class: "soft small" }, "Each point is a test digit, placed by the two directions in which a layer’s values differ most (PCA). The deeper the layer, the better the digits part. Outlined points were misread. Point at one to see it, click to look inside; or use the arrow keys, M for the next misread one, and Enter."), field("Layer", this.layer), this.place)));
     models.listeners.add(() => this.root.isConnected && this.show());
   }
 
@@ -180,7 +180,7 @@ export class EvaluateView {
     /** @type {{index: number, x: number, y: number, label: number, read: number}[]} */
     const places = await ask(`/v1/models/${models.name}/map`, { json: { layer } });
     const [width, height] = innerWidth < 860 ? [520, 560] : [1080, 620];
-    const canvas = h("canvas", { class: "map", width, height, role: "img", "aria-label": `Map of ${places.length} digits` });
+    const canvas = h("canvas", { class: "map", width, height, tabIndex: 0, role: "application", "aria-label": `Map of ${places.length} digits. Arrow keys go from digit to digit, M to the next misread one, Enter looks inside.` });
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     const span = (/** @type {number[]} */ all) => [Math.min(...all), Math.max(...all)];
     const [x0, x1] = span(places.map((p) => p.x)), [y0, y1] = span(places.map((p) => p.y));
@@ -198,24 +198,54 @@ export class EvaluateView {
       context.arc(at[0], at[1], 13, 0, 7);
       context.stroke();
     }
-    const shown = h("div", { class: "chip seen", hidden: true });
-    let nearest = spots[0];
-    canvas.addEventListener("pointermove", (event) => {
-      const box = canvas.getBoundingClientRect();
-      const [x, y] = [((event.clientX - box.left) * width) / box.width, ((event.clientY - box.top) * height) / box.height];
-      const far = (/** @type {typeof nearest} */ spot) => (spot.at[0] - x) ** 2 + (spot.at[1] - y) ** 2;
-      const found = spots.reduce((best, spot) => (far(spot) < far(best) ? spot : best), spots[0]);
-      if (found === nearest) return;
-      nearest = found;
+    const shown = h("div", { class: "chip seen", role: "status", "aria-live": "polite", hidden: true });
+    const mark = h("div", { class: "mark", hidden: true });
+    /** @type {typeof spots[0] | null} */
+    let chosen = null;
+    /** @param {typeof spots[0] | undefined} spot */
+    const choose = (spot) => {
+      if (!spot || spot === chosen) return false;
+      chosen = spot;
+      mark.hidden = false;
+      mark.style.left = `${(100 * spot.at[0]) / width}%`;
+      mark.style.top = `${(100 * spot.at[1]) / height}%`;
       attempt(async () => {
-        const { digits: [digit] } = await ask(`/v1/digits?from=${found.index}&count=1`);
-        if (found !== nearest) return;
+        const { digits: [digit] } = await ask(`/v1/digits?from=${spot.index}&count=1`);
+        if (spot !== chosen) return;
         looked.pixels = digit.pixels;
         shown.hidden = false;
-        shown.replaceChildren(digitPicture(bytes(digit.pixels), 64, ""), h("small", null, found.read === found.label ? `a ${found.label}` : `a ${found.label}, read as ${found.read}`));
+        shown.replaceChildren(digitPicture(bytes(digit.pixels), 64, ""), h("small", null, spot.read === spot.label ? `a ${spot.label}` : `a ${spot.label}, read as ${spot.read}`));
       });
+      return true;
+    };
+    /** @param {(spot: typeof spots[0]) => number} far @param {typeof spots} among */
+    const nearest = (far, among) => among.reduce((best, spot) => (far(spot) < far(best) ? spot : best), among[0]);
+    /** @param {PointerEvent} event */
+    const point = (event) => {
+      const box = canvas.getBoundingClientRect();
+      const [x, y] = [((event.clientX - box.left) * width) / box.width, ((event.clientY - box.top) * height) / box.height];
+      return choose(nearest(({ at }) => (at[0] - x) ** 2 + (at[1] - y) ** 2, spots));
+    };
+    // A finger cannot point without touching: its first tap chooses, the second one looks inside.
+    let tapped = false;
+    canvas.addEventListener("pointermove", point);
+    canvas.addEventListener("pointerdown", (event) => (tapped = point(event) && event.pointerType === "touch"));
+    canvas.addEventListener("click", () => chosen && !tapped && (location.hash = "inside"));
+    canvas.addEventListener("keydown", (event) => {
+      const direction = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+      if (event.key === "Enter" && chosen) location.hash = "inside";
+      else if (event.key === "m") {
+        const after = spots.slice(chosen ? spots.indexOf(chosen) + 1 : 0);
+        choose([...after, ...spots].find(({ read, label }) => read !== label));
+      } else if (direction) {
+        event.preventDefault();
+        const [x, y] = chosen?.at ?? [width / 2, height / 2];
+        // What lies in that direction, and more so than to the side.
+        const ahead = (/** @type {typeof spots[0]} */ { at }) => (at[0] - x) * direction[0] + (at[1] - y) * direction[1];
+        const aside = (/** @type {typeof spots[0]} */ { at }) => Math.abs((at[0] - x) * direction[1]) + Math.abs((at[1] - y) * direction[0]);
+        choose(nearest((spot) => ahead(spot) + 2 * aside(spot), spots.filter((spot) => ahead(spot) > 0 && aside(spot) <= ahead(spot))));
+      }
     });
-    canvas.addEventListener("click", () => looked.pixels && (location.hash = "inside"));
-    this.place.replaceChildren(h("div", { class: "placed" }, canvas, shown));
+    this.place.replaceChildren(h("div", { class: "placed" }, canvas, mark, shown));
   }
 }
