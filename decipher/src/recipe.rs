@@ -86,6 +86,9 @@ pub struct Training {
     /// Digits, and what is none, photographed: for a network that is to read pictures.
     #[serde(default)]
     pub scenes: Option<SceneMix>,
+    /// The first layers, which stay as they are; only lessons know some worth keeping.
+    #[serde(skip)]
+    pub frozen: usize,
 }
 
 /// The `[data]` part of a recipe: how many digits are for what.

@@ -292,6 +292,7 @@ impl<'a> Run<'a> {
                 optimizer: decipher_nn::Optimizer { method, weight_decay },
                 average: training.average,
                 seed,
+                frozen: training.frozen,
             };
             BatchTrainer::new(&recipe.network, how, training.batch)
         };

@@ -6,6 +6,7 @@
 
 use rayon::prelude::*;
 
+use crate::layer::Layer;
 use crate::loss::Objective;
 use crate::network::{Network, Params, Transposed};
 use crate::optim::{Descent, Optimizer};
@@ -28,6 +29,9 @@ pub struct BatchTraining {
     pub average: f32,
     /// Of dropout.
     pub seed: u64,
+    /// Layers from the first on that stay as they are, fewer than the network has. They drop
+    /// nothing and normalise by their running statistics.
+    pub frozen: usize,
 }
 
 /// Trains a network with mini-batches, on the threads of the rayon pool it is called in.
@@ -46,15 +50,23 @@ pub struct BatchTrainer {
 
 impl BatchTrainer {
     /// Memory for batches of up to `batch` samples.
+    ///
+    /// # Panics
+    /// If the first layer that is not frozen has no weights.
     pub fn new(net: &Network, training: BatchTraining, batch: usize) -> Self {
         // Whole passes, however many samples each has; the last of a batch may be smaller.
         let shard = batch.div_ceil(SHARDS).next_multiple_of(PASS);
         let shards = batch.div_ceil(shard).max(1);
+        let first = net.layers().get(training.frozen);
+        assert!(
+            matches!(first, Some(Layer::Dense { .. } | Layer::Conv2d { .. })),
+            "training begins with {first:?}, which has no weights"
+        );
         Self {
             training,
-            descent: Descent::new(net, training.optimizer),
+            descent: Descent::new(net, training.optimizer, training.frozen),
             average: (training.average > 0.0).then(|| net.zeros()),
-            transposed: net.transposed(),
+            transposed: net.transposed(training.frozen),
             workspaces: Workspaces::default(),
             grads: (0..shards).map(|_| net.zeros()).collect(),
             shard,

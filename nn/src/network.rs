@@ -235,7 +235,8 @@ impl Network {
 
     /// Brings `transposed` up to date with `params`.
     pub fn transpose(&self, params: &Params, transposed: &mut Transposed) {
-        for (p, t) in self.placed.iter().zip(&mut transposed.0).skip(1) {
+        let Transposed { frozen, weights } = transposed;
+        for (p, t) in self.placed.iter().zip(weights).skip(*frozen + 1) {
             if let Some(conv) = p.conv2d() {
                 if t.is_empty() {
                     *t = Aligned::zeros(conv.transposed_len());
@@ -245,9 +246,9 @@ impl Network {
         }
     }
 
-    /// Room for the transposed weights.
-    pub fn transposed(&self) -> Transposed {
-        Transposed(vec![Aligned::zeros(0); self.placed.len()])
+    /// Room for the transposed weights where the first `frozen` layers are not trained.
+    pub fn transposed(&self, frozen: usize) -> Transposed {
+        Transposed { frozen, weights: vec![Aligned::zeros(0); self.placed.len()] }
     }
 
     /// Zeros in the shape of the parameters: gradients, momentum.
@@ -280,5 +281,10 @@ impl Params {
     }
 }
 
-/// The weights of all layers but the first, transposed: what the backward pass multiplies with.
-pub struct Transposed(pub(crate) Vec<Aligned>);
+/// The weights of all layers after the first that is trained, transposed: what the backward pass
+/// multiplies with.
+pub struct Transposed {
+    /// Layers that are used as they are.
+    pub(crate) frozen: usize,
+    pub(crate) weights: Vec<Aligned>,
+}

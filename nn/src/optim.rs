@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::kernel::{Kernel, Simd, Task};
 use crate::layers::batch_norm::STATISTICS_RATE;
 use crate::math::flush;
-use crate::network::{Network, Params};
+use crate::network::{Network, Params, Placed};
 
 /// Parameters that are changed at a time.
 const CHUNK: usize = 1 << 14;
@@ -42,17 +42,19 @@ pub(crate) struct Descent {
     optimizer: Optimizer,
     state: [Vec<f32>; 2],
     steps: i32,
+    /// Layers that stay as they are.
+    frozen: usize,
 }
 
 impl Descent {
-    pub fn new(net: &Network, optimizer: Optimizer) -> Self {
+    pub fn new(net: &Network, optimizer: Optimizer, frozen: usize) -> Self {
         let count = match optimizer.method {
             Method::Sgd { momentum: 0.0 } => 0,
             Method::Sgd { .. } => 1,
             Method::AdamW => 2,
         };
         let zeros = |i| vec![0.0; if i < count { net.params_len } else { 0 }];
-        Self { optimizer, state: [0, 1].map(zeros), steps: 0 }
+        Self { optimizer, state: [0, 1].map(zeros), steps: 0, frozen }
     }
 
     /// One step with the sum of `grads`, added in their order; they become 0. `average` follows
@@ -74,9 +76,19 @@ impl Descent {
         let mut params = &mut params.values[..];
         let mut grads: Vec<&mut [f32]> = grads.iter_mut().map(|g| &mut g.values[..]).collect();
         let [mut first, mut second] = self.state.each_mut().map(|s| &mut s[..]);
-        let ends = [net.weights_len, net.trained_len, net.params_len];
+        // Of each kind, the frozen layers' come first.
+        let frozen = &net.placed[..self.frozen];
+        let last = |range: fn(&Placed) -> usize, or| frozen.iter().map(range).fold(or, usize::max);
+        let parts = [
+            (Kind::Frozen, last(|p| p.weight.end, 0)),
+            (Kind::Weights, net.weights_len),
+            (Kind::Frozen, last(|p| p.bias.end, net.weights_len)),
+            (Kind::Biases, net.trained_len),
+            (Kind::Frozen, last(|p| p.statistics.end, net.trained_len)),
+            (Kind::Statistics, net.params_len),
+        ];
         let mut start = 0;
-        for (kind, end) in [Kind::Weights, Kind::Biases, Kind::Statistics].into_iter().zip(ends) {
+        for (kind, end) in parts {
             while start < end {
                 let len = CHUNK.min(end - start);
                 chunks.push(Chunk {
@@ -111,6 +123,7 @@ fn take<'a>(from: &mut &'a mut [f32], len: usize) -> &'a mut [f32] {
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
+    Frozen,
     Weights,
     Biases,
     Statistics,
@@ -146,6 +159,7 @@ impl Task for Step<'_> {
         let weight_decay = if kind == Kind::Weights { optimizer.weight_decay } else { 0.0 };
         let all = params.iter_mut().zip(sum.iter_mut());
         match (kind, optimizer.method) {
+            (Kind::Frozen, _) => {}
             (Kind::Statistics, _) => all.for_each(|(w, g)| *w += STATISTICS_RATE * (*g - *w)),
             (_, Method::Sgd { momentum: 0.0 }) => {
                 let keep = 1.0 - rate * weight_decay;

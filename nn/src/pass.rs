@@ -237,9 +237,10 @@ impl Network {
     }
 
     /// Adds up the loss of the samples `rows` and the gradient of `scale` times that loss.
-    /// `transposed` is what [`Network::transpose`] made of `params`; what dropout does follows
-    /// from `key`. In the place of running statistics stand those of this pass, times `scale` and
-    /// the number of samples.
+    /// `transposed` is what [`Network::transpose`] made of `params`, and says which layers are
+    /// frozen: those have no gradient, drop nothing and normalise by their running statistics. What
+    /// dropout does follows from `key`. In the place of running statistics stand those of this
+    /// pass, times `scale` and the number of samples.
     ///
     /// # Panics
     /// If there are more `rows` than go through the network at a time (at least 8), if `inputs` has
@@ -279,12 +280,14 @@ struct Forward<'a> {
 }
 
 impl Forward<'_> {
-    /// `training`: the key of dropout; batches are then normalised by their own statistics.
+    /// `training`: the first layer that is trained, and the key of dropout. From that layer on,
+    /// batches are normalised by their own statistics.
     #[inline(always)]
-    fn forward<S: Simd>(&mut self, s: S, training: Option<u64>) {
+    fn forward<S: Simd>(&mut self, s: S, training: Option<(usize, u64)>) {
         let samples = self.rows.len();
         let Workspace { input, values, places, statistics, .. } = &mut *self.workspace;
         for (l, p) in self.layers.iter().enumerate() {
+            let training = training.filter(|&(frozen, _)| l >= frozen);
             let (before, rest) = values.split_at_mut(p.buffer);
             let source =
                 p.source.map_or(&input[..], |b| if b < p.buffer { &before[b] } else { &[] });
@@ -320,7 +323,7 @@ impl Forward<'_> {
                 }
                 Layer::Dropout { rate } => {
                     p.input.copy(samples, source, p.output, output);
-                    if let Some(key) = training {
+                    if let Some((_, key)) = training {
                         let output = &mut output[..samples * p.output.sample()];
                         drop_some(s, rate, hash(key, l as u64), output);
                     }
@@ -362,7 +365,8 @@ impl Task for Gradient<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) -> f64 {
-        self.forward.forward(s, Some(self.key));
+        let &Transposed { frozen, weights: ref transposed } = self.transposed;
+        self.forward.forward(s, Some((frozen, self.key)));
         let Forward { net, inputs, rows, workspace, params, .. } = self.forward;
         let samples = rows.len();
         let classes = net.outputs();
@@ -377,11 +381,12 @@ impl Task for Gradient<'_> {
             loss += f64::from(self.objective.gradient(s, output, classes, label, self.scale, d));
         }
         let Workspace { input, values, d_values, places, statistics, .. } = workspace;
-        for (l, p) in net.placed.iter().enumerate().rev() {
+        for (l, p) in net.placed.iter().enumerate().skip(frozen).rev() {
             let (d_before, d_rest) = d_values.split_at_mut(p.buffer);
             let d_output = &mut d_rest[0][..];
             let (source, output) = (p.source.map_or(&input[..], |b| &values[b]), &values[p.buffer]);
-            let d_source = p.source.filter(|&b| b < p.buffer).map(|b| &mut d_before[b][..]);
+            let d_source =
+                p.source.filter(|&b| l > frozen && b < p.buffer).map(|b| &mut d_before[b][..]);
             match p.layer {
                 Layer::Dense { .. } | Layer::Conv2d { .. } => {
                     let (weights, biases) = self.grads.values.split_at_mut(net.weights_len);
@@ -398,8 +403,7 @@ impl Task for Gradient<'_> {
                     let places = places[l].as_mut().expect("it has places");
                     conv.backward_params(s, places, samples, source, d_output, d_params);
                     if let Some(d_source) = d_source {
-                        let transposed = &self.transposed.0[l];
-                        conv.backward_input(s, transposed, places, samples, d_output, d_source);
+                        conv.backward_input(s, &transposed[l], places, samples, d_output, d_source);
                     }
                 }
                 Layer::MaxPool2d { .. } | Layer::AvgPool2d { .. } | Layer::GlobalAvgPool2d => {

@@ -41,6 +41,7 @@ fn train(layers: &[&str], threads: usize) -> (Params, Params, Vec<u64>) {
         optimizer: Optimizer { method: Method::AdamW, weight_decay: 0.01 },
         average: 0.9,
         seed: 5,
+        frozen: 0,
     };
     let mut params = net.init(Init::named("he").unwrap(), 7);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

@@ -158,7 +158,7 @@ fn activate(f: Activation, z: f64) -> f64 {
 
 /// The summed loss, and the gradient of its mean, as a batch is trained with.
 fn gradient(net: &Network, params: &Params, inputs: Inputs, objective: Objective) -> (f64, Params) {
-    let (mut transposed, mut grads) = (net.transposed(), net.zeros());
+    let (mut transposed, mut grads) = (net.transposed(0), net.zeros());
     net.transpose(params, &mut transposed);
     let (examples, mut workspace) = ((inputs, &LABELS[..]), net.workspace(SAMPLES));
     let scale = (1.0 / SAMPLES as f32, 0);
@@ -251,7 +251,7 @@ fn dropout_drops_the_same_forward_and_backward() {
     let net = network(&["conv 3 3x3", "tanh", "dropout 0.4", "dense 4"]);
     let objective = Objective { loss: Loss::SoftmaxCrossEntropy, label_smoothing: 0.0 };
     let (params, inputs) = (net.init(Init::He, 1), inputs(1));
-    let mut transposed = net.transposed();
+    let mut transposed = net.transposed(0);
     net.transpose(&params, &mut transposed);
     let mut workspace = net.workspace(SAMPLES);
     let mut loss = |params: &Params, key: u64, grads: &mut Params| {
@@ -290,6 +290,7 @@ fn a_step_online_is_a_batch_of_one() {
         optimizer: Optimizer { method: Method::Sgd { momentum: 0.0 }, weight_decay: 0.01 },
         average: 0.0,
         seed: 1,
+        frozen: 0,
     };
     let mut batches = BatchTrainer::new(&net, training, 1);
     for row in [2, 0, 1] {
