@@ -3,7 +3,7 @@
 import { h, s } from "./ui.js";
 
 /** Colours of several curves on one chart. */
-export const HUES = ["#4f46e5", "#ea580c", "#0d9488", "#db2777", "#ca8a04", "#0284c7", "#65a30d", "#9333ea"];
+export const HUES = ["#6366f1", "#ea580c", "#0d9488", "#db2777", "#ca8a04", "#0284c7", "#65a30d", "#a855f7"];
 
 /**
  * @typedef {{name: string, hue: string, points: [number, number][], dots?: boolean, dashed?: boolean}} Series

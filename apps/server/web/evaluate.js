@@ -17,7 +17,7 @@ const DISTORTIONS = [
 ];
 
 /** Ten colours for ten digits. */
-const TEN = [...HUES, "#64748b", "#dc2626"];
+const TEN = [...HUES, "#7a879c", "#dc2626"];
 
 export class EvaluateView {
   constructor() {

@@ -2,7 +2,7 @@
 //
 //     DECIPHER=target/release/decipher node --test page.test.mjs
 //
-// With SHOTS=DIR, a picture of every view is left there.
+// With SHOTS=DIR, a picture of every view is left there; with SCHEME=dark, of the dark page.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -18,6 +18,7 @@ import { chromium } from "playwright-core";
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
 const program = process.env.DECIPHER ?? `${root}target/release/decipher`;
 const shots = process.env.SHOTS;
+const colorScheme = process.env.SCHEME ?? "light";
 const sizes = { desktop: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } };
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
@@ -54,7 +55,7 @@ for (const [size, viewport] of Object.entries(sizes)) {
     let page, faults;
 
     before(async () => {
-      page = await (await browser.newContext({ viewport, hasTouch: size === "phone", permissions: ["clipboard-read", "clipboard-write", "camera"] })).newPage();
+      page = await (await browser.newContext({ viewport, colorScheme, hasTouch: size === "phone", permissions: ["clipboard-read", "clipboard-write", "camera"] })).newPage();
       faults = [];
       page.on("pageerror", (error) => faults.push(error.message));
       // An answer of 404 is part of the game; anything that the content policy stops is not.
