@@ -1,5 +1,6 @@
 //! `decipher serve`
 
+use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -79,7 +80,8 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
     config.mnist = crate::mnist(arguments.data.as_deref())?.map(|(mnist, _)| mnist);
     config.host = arguments.host;
     config.port = arguments.port;
-    config.token = match arguments.token {
+    // An empty variable in the environment is no token.
+    config.token = match arguments.token.filter(|token| !token.is_empty()) {
         None if !arguments.host.is_loopback() => Some(random_token()?),
         given => given,
     };
@@ -102,11 +104,20 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
 /// send.
 fn announce(address: SocketAddr, token: Option<&str>) {
     let page = match token {
-        Some(token) => format!("http://{address}/#token={token}"),
+        Some(token) => format!("http://{address}/#token={}", percent_encoded(token)),
         None => format!("http://{address}/"),
     };
     // The reader of a pipe may be gone; the server goes on.
     let _ = crate::print(&page);
+}
+
+/// All but letters and digits as `%` and the bytes' values.
+fn percent_encoded(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(byte).collect()
 }
 
 fn random_token() -> Result<String> {
@@ -125,7 +136,7 @@ fn log_to_stderr(level: LogLevel, format: LogFormat) {
     };
     let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
     match format {
-        LogFormat::Text => log.init(),
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
 }

@@ -56,7 +56,9 @@ impl Rules {
     fn allows(&self, headers: &HeaderMap) -> bool {
         let Some(token) = &self.token else { return true };
         let shown = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
-        let shown = shown.and_then(|v| v.strip_prefix("Bearer ")).unwrap_or("");
+        let shown = shown.and_then(|v| v.split_once(' '));
+        let shown = shown.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let shown = shown.map_or("", |(_, token)| token);
         // The time this takes does not tell how much of it was right.
         let differences = shown.bytes().zip(token.bytes()).fold(0, |d, (a, b)| d | (a ^ b));
         shown.len() == token.len() && differences == 0

@@ -136,7 +136,8 @@ impl App {
     pub fn new(config: Config, stopping: watch::Receiver<bool>) -> std::io::Result<Self> {
         let rules = guard::Rules {
             loopback: config.host.is_loopback(),
-            origins: config.origins,
+            // As browsers write them: no slash at the end.
+            origins: config.origins.iter().map(|o| o.trim_end_matches('/').to_owned()).collect(),
             token: config.token,
         };
         Ok(Self(Arc::new(Shared {
@@ -194,7 +195,7 @@ async fn metrics_text(State(app): State<App>) -> Response {
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The operating system does not let it listen there.
-    #[error("cannot listen on {address}: {source}; try another --port")]
+    #[error("cannot listen on {address}; try another --port")]
     Listen {
         /// Where.
         address: SocketAddr,
@@ -205,7 +206,7 @@ pub enum ServeError {
     #[error("{0} can be reached from other machines, so a token is needed")]
     NoToken(IpAddr),
     /// No threads, no signals.
-    #[error("the server cannot run: {0}")]
+    #[error("the server cannot run")]
     System(#[from] std::io::Error),
 }
 
@@ -215,7 +216,7 @@ pub enum ServeError {
 /// # Errors
 /// [`ServeError`].
 pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
-    if !config.host.is_loopback() && config.token.is_none() {
+    if !config.host.is_loopback() && config.token.as_deref().is_none_or(str::is_empty) {
         return Err(ServeError::NoToken(config.host));
     }
     // Each connection is a file handle, and the usual limit is 1,024.

@@ -31,6 +31,7 @@ pub struct Named {
     /// Reads with it.
     pub recognizer: Arc<Recognizer>,
     origin: Origin,
+    revision: u64,
 }
 
 /// Where a model came from.
@@ -55,13 +56,16 @@ pub struct Models(RwLock<Inner>);
 struct Inner {
     all: Vec<(String, Named)>,
     reader: String,
+    /// Models that were put so far.
+    put: u64,
 }
 
 impl Models {
     /// `model` alone, under the name [`FIRST`].
     pub fn new(model: Model) -> Self {
-        let first = Named { recognizer: Arc::new(Recognizer::new(model)), origin: Origin::Started };
-        Self(RwLock::new(Inner { all: vec![(FIRST.into(), first)], reader: FIRST.into() }))
+        let recognizer = Arc::new(Recognizer::new(model));
+        let first = Named { recognizer, origin: Origin::Started, revision: 0 };
+        Self(RwLock::new(Inner { all: vec![(FIRST.into(), first)], reader: FIRST.into(), put: 0 }))
     }
 
     /// The model called `name`, or without a name the one that reads, and its name.
@@ -82,8 +86,10 @@ impl Models {
     /// # Errors
     /// 409, if there are too many.
     pub fn put(&self, name: &str, model: Model, origin: Origin) -> Result<(), ApiError> {
-        let named = Named { recognizer: Arc::new(Recognizer::new(model)), origin };
+        let recognizer = Arc::new(Recognizer::new(model));
         let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        inner.put += 1;
+        let named = Named { recognizer, origin, revision: inner.put };
         match inner.find(name) {
             Some(at) => inner.all[at].1 = named,
             None if inner.all.len() >= MOST => {
@@ -94,6 +100,14 @@ impl Models {
             None => inner.all.push((name.into(), named)),
         }
         Ok(())
+    }
+
+    /// Drops a model whose run is forgotten, if it is there and does not read.
+    pub fn release(&self, name: &str) {
+        let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if inner.reader != name {
+            inner.all.retain(|(known, _)| known != name);
+        }
     }
 
     fn change(
@@ -138,6 +152,8 @@ pub struct ModelSummary {
     pub reads: bool,
     /// Where it came from.
     pub origin: Origin,
+    /// Another number whenever another model takes this name.
+    pub revision: u64,
     /// Its layers, from 784 pixels to 10 digits.
     pub layers: Vec<LayerSummary>,
     /// Weights and biases.
@@ -211,6 +227,7 @@ impl ModelSummary {
             name: name.into(),
             reads,
             origin: named.origin,
+            revision: named.revision,
             layers: model.network.layers().iter().enumerate().map(layer).collect(),
             parameters: model.network.parameter_count(),
             loss: model.loss.name(),

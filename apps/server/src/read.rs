@@ -57,6 +57,15 @@ pub struct PictureJson {
     file: Option<String>,
 }
 
+/// A picture as a form.
+#[derive(ToSchema)]
+#[allow(dead_code)] // Only its description is used.
+pub struct PictureForm {
+    /// The picture's file; `file` and `image` are taken too.
+    #[schema(value_type = String, format = Binary)]
+    picture: Vec<u8>,
+}
+
 /// What was read: the same as `decipher read --format json`, and what else was asked for.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ReadAnswer {
@@ -101,7 +110,7 @@ pub fn router() -> OpenApiRouter<App> {
 #[utoipa::path(post, path = "/v1/read", tag = "read", params(ReadParameters),
     request_body(content(
         (Vec<u8> = "application/octet-stream"), (Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"),
-        (PictureJson = "application/json"))),
+        (PictureForm = "multipart/form-data"), (PictureJson = "application/json"))),
     responses((status = 200, body = ReadAnswer), (status = 400, body = Problem), (status = 404, body = Problem),
         (status = 408, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem),
         (status = 422, body = Problem), (status = 503, body = Problem)))]

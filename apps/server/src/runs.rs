@@ -54,6 +54,12 @@ pub enum Status {
     Failed,
 }
 
+impl Status {
+    fn is_over(self) -> bool {
+        !matches!(self, Status::Running | Status::Paused)
+    }
+}
+
 /// A run as it stands.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RunState {
@@ -211,7 +217,8 @@ impl Runs {
         let _ = self.news.send(serde_json::to_string(news).expect("news are plain JSON"));
     }
 
-    /// Registers a run that is about to start.
+    /// Registers a run that is about to start. Gives the model of an old run, too, which had to be
+    /// forgotten for it.
     ///
     /// # Errors
     /// 429, if there are too many that are not over.
@@ -222,7 +229,7 @@ impl Runs {
         epochs: u32,
         train_count: usize,
         paused: bool,
-    ) -> Result<Arc<Run>, ApiError> {
+    ) -> Result<(Arc<Run>, Option<String>), ApiError> {
         let mut all = lock(&self.all);
         let busy = all.iter().filter(|run| !run.is_over()).count();
         if busy >= self.most {
@@ -233,10 +240,10 @@ impl Runs {
                 "wait for one, or stop one: POST /v1/runs/{id} with {\"do\": \"stop\"}",
             ));
         }
-        if all.len() >= KEPT
-            && let Some(old) = all.iter().position(|run| run.is_over())
-        {
-            all.remove(old);
+        let old = all.iter().position(|run| run.is_over()).filter(|_| all.len() >= KEPT);
+        let old = old.and_then(|old| all.remove(old)).map(|run| run.state());
+        if let Some(RunState { id, .. }) = old {
+            self.tell(&News::Gone { id });
         }
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let state = RunState {
@@ -259,7 +266,7 @@ impl Runs {
         let run =
             Arc::new(Run { steered: Mutex::new(Steered { order, state }), told: Condvar::new() });
         all.push_back(run.clone());
-        Ok(run)
+        Ok((run, old.map(|old| old.model)))
     }
 
     /// Every run, oldest first.
@@ -279,9 +286,12 @@ impl Runs {
         })
     }
 
-    /// Tells a run what to do, and the learning rate's new factor.
+    /// Tells a run what to do, and the learning rate's new factor. One that is over stays as it is.
     pub fn steer(&self, run: &Run, order: Option<Order>, rate: Option<f32>) -> RunState {
         let mut steered = lock(&run.steered);
+        if steered.state.status.is_over() {
+            return steered.state.clone();
+        }
         if let Some(order) = order {
             steered.order = order;
         }
@@ -331,7 +341,7 @@ impl Run {
     }
 
     fn is_over(&self) -> bool {
-        !matches!(lock(&self.steered).state.status, Status::Running | Status::Paused)
+        lock(&self.steered).state.status.is_over()
     }
 }
 

@@ -100,7 +100,7 @@ fn one() -> u64 {
 /// Trains a network from nothing, on MNIST where it is at hand, else on the built-in digits.
 #[utoipa::path(post, path = "/v1/train", tag = "train", request_body = TrainRequest,
     responses((status = 202, body = RunState), (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 408, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem)),
+        (status = 408, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem)),
     security((), ("token" = [])))]
 async fn start(
     _: Allowed,
@@ -114,12 +114,13 @@ async fn start(
         return Err(ApiError::invalid(error, "ask for fewer, or use 'decipher train'"));
     }
     let split = split(&app, &recipe)?;
-    let run = app.runs.begin(Kind::Train, &recipe.name, epochs, split.train.len(), asked.paused)?;
-    let options = Options { epochs: Some(epochs), seed: asked.seed, threads: app.train_threads };
-    let state = run.state();
     // Its first weights can be looked at before the first step.
     let first = untrained(&recipe, split.source, asked.seed);
-    keep(&app, &state.model, first.clone(), Origin::Trained);
+    let (run, gone) =
+        app.runs.begin(Kind::Train, &recipe.name, epochs, split.train.len(), asked.paused)?;
+    make_room(&app, &run, gone, &first, Origin::Trained)?;
+    let options = Options { epochs: Some(epochs), seed: asked.seed, threads: app.train_threads };
+    let state = run.state();
     spawn(app, run, move |app, run| {
         let (runs, models) = (&app.runs, &app.models);
         let mut reporter =
@@ -133,6 +134,22 @@ async fn start(
         Ok((None, trained.interrupted))
     });
     Ok((StatusCode::ACCEPTED, Json(state)))
+}
+
+/// Takes a place among the models for that of a run, which so is not lost in the end. The model of
+/// the run that was forgotten for it is `gone`.
+fn make_room(
+    app: &App,
+    run: &Run,
+    gone: Option<String>,
+    first: &Model,
+    origin: Origin,
+) -> Result<(), ApiError> {
+    gone.iter().for_each(|model| app.models.release(model));
+    app.models.put(&run.state().model, first.clone(), origin).inspect_err(|_| {
+        app.runs.end(run, Status::Failed, None, None);
+        app.runs.forget(run);
+    })
 }
 
 /// Keeps the model of a run. That there is no room for it must not end the run.
@@ -271,7 +288,7 @@ struct TeachRequest {
 /// forgotten. The taught model is a new one; `POST /v1/models/{name}/use` keeps it.
 #[utoipa::path(post, path = "/v1/teach", tag = "train", request_body = TeachRequest,
     responses((status = 202, body = RunState), (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem),
-        (status = 408, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem)),
+        (status = 408, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem)),
     security((), ("token" = [])))]
 async fn lesson(
     _: Allowed,
@@ -287,7 +304,8 @@ async fn lesson(
         let error = format!("a lesson has 1 to {MOST_DIGITS} digits, not {}", mine.len());
         return Err(ApiError::invalid(error, "mark some digits first, or send fewer"));
     }
-    let run = app.runs.begin(Kind::Teach, &name, teach::EPOCHS, mine.len(), false)?;
+    let (run, gone) = app.runs.begin(Kind::Teach, &name, teach::EPOCHS, mine.len(), false)?;
+    make_room(&app, &run, gone, recognizer.model(), Origin::Taught)?;
     let options = Options { epochs: None, seed: 1, threads: app.train_threads };
     let state = run.state();
     spawn(app, run, move |app, run| {

@@ -45,7 +45,6 @@ struct ServerMetadata {
 #[derive(Serialize, ToSchema)]
 struct ModelMetadata {
     name: String,
-    versions: Vec<String>,
     platform: &'static str,
     inputs: Vec<TensorMetadata>,
     outputs: Vec<TensorMetadata>,
@@ -159,7 +158,6 @@ async fn metadata(
         |name, datatype, shape: &[i64]| TensorMetadata { name, datatype, shape: shape.into() };
     Ok(Json(ModelMetadata {
         name,
-        versions: vec!["1".into()],
         platform: "decipher",
         inputs: vec![tensor("pixels", "UINT8", &[-1, 28, 28])],
         outputs: vec![tensor("probabilities", "FP32", &[-1, 10]), tensor("digit", "INT64", &[-1])],

@@ -8,7 +8,7 @@
  * @typedef {{box: Box, candidates: {digit: number, confidence: number}[]}} Unsure
  * @typedef {{version: number, width: number, height: number, text: string, lines: Line[], unsure: Unsure[], glyphs?: Glyph[], stages?: {name: string, picture: string}[]}} Reading
  * @typedef {{text: string, kind: string, shape: [number, number, number], weights: number[], window?: {stride: number, pad: number}}} Layer
- * @typedef {{name: string, reads: boolean, origin: string, layers: Layer[], parameters: number, loss: string, pixels: string, recipe: string, epochs: number, train_count: number, validation_accuracy: number}} Model
+ * @typedef {{name: string, reads: boolean, origin: string, revision: number, layers: Layer[], parameters: number, loss: string, pixels: string, recipe: string, epochs: number, train_count: number, validation_accuracy: number}} Model
  * @typedef {{epoch: number, loss: number, accuracy?: number, dead?: number[], moved?: {layer: number, share: number}[], seconds?: number}} Point
  * @typedef {{count: number, before: number, after: number}} Compared
  * @typedef {{id: number, kind: "train" | "teach", name: string, model: string, status: "running" | "paused" | "done" | "stopped" | "failed", epoch: number, epochs: number, done: number, rate: number, train_count: number, error?: string, lesson?: {learned_from: number, mine: Compared | null, others: Compared}, points: Point[]}} Run
@@ -18,7 +18,13 @@
 const KEY = "decipher-token";
 const inAddress = /[#&]token=([^&]+)/.exec(location.hash);
 if (inAddress) {
-  sessionStorage.setItem(KEY, decodeURIComponent(inAddress[1]));
+  let token = inAddress[1];
+  try {
+    token = decodeURIComponent(token);
+  } catch {
+    // Written by hand, with a % that stands for itself.
+  }
+  sessionStorage.setItem(KEY, token);
   history.replaceState(null, "", location.pathname + "#read");
 }
 
@@ -100,3 +106,6 @@ export const models = {
     this.listeners.forEach((listener) => listener());
   },
 };
+
+/** Names what the page works with; another network of the same name has another key. */
+export const key = () => `${models.name} ${models.chosen?.revision}`;

@@ -23,8 +23,8 @@ const count = /** @type {HTMLElement} */ (document.getElementById("mine-count"))
 
 function go() {
   const asked = location.hash.slice(1);
-  if (asked === "main") return main.focus();
-  const name = asked in makers ? asked : "read";
+  if (asked === "main" && shown) return main.focus();
+  const name = Object.hasOwn(makers, asked) ? asked : "read";
   const view = (made[name] ??= makers[name]());
   for (const link of document.querySelectorAll("#views a")) {
     if (link.getAttribute("href") === `#${name}`) link.setAttribute("aria-current", "page");

@@ -1,6 +1,6 @@
 // Evaluate: how good a network is, and where it fails.
 
-import { ask, models } from "./api.js";
+import { ask, key, models } from "./api.js";
 import { HUES, legend, lines } from "./charts.js";
 import { looked } from "./read.js";
 import { attempt, bytes, card, digitPicture, field, h, intro, percent } from "./ui.js";
@@ -57,15 +57,15 @@ export class EvaluateView {
   show() {
     const model = models.chosen;
     if (!model) return;
-    const key = `${model.name} ${model.epochs}`;
-    if (key === this.asked) return;
-    this.asked = key;
+    const asked = key();
+    if (asked === this.asked) return;
+    this.asked = asked;
     this.layer.replaceChildren(h("option", { value: "" }, "pixels"), ...model.layers.map((layer, i) => h("option", { value: i, selected: i === model.layers.length - 1 }, `${i + 1}. ${layer.text}`)));
     attempt(async () => {
       await this.evaluate();
-      if (this.asked !== key) return;
+      if (this.asked !== asked) return;
       await this.map();
-      await this.bear(key);
+      await this.bear(asked);
     });
   }
 

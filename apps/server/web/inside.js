@@ -1,6 +1,6 @@
 // Look inside: what the network makes of one digit, and what a unit is worth.
 
-import { ask, models } from "./api.js";
+import { ask, key, models } from "./api.js";
 import { looked } from "./read.js";
 import { attempt, best, bytes, card, digitPicture, field, fixed, h, intro, notice, percent, refill, signedPicture } from "./ui.js";
 import { place, table, terms, windows } from "./unit.js";
@@ -21,6 +21,8 @@ const hasMaps = ({ shape: [height, width] }) => height * width > 1;
 export class InsideView {
   constructor() {
     this.pixels = "";
+    /** Which network is looked at. */
+    this.model = key();
     /** The digit whose score is explained; null is the one that was read. @type {number | null} */
     this.digit = null;
     /** @type {Change[]} */
@@ -62,6 +64,11 @@ export class InsideView {
             card("One unit, spelled out", this.neuron),
             card("What is it worth?", this.worth)))));
     models.listeners.add(() => {
+      // A run that ended elsewhere changes nothing here.
+      const now = key();
+      if (now === this.model) return;
+      this.model = now;
+      this.verdict.replaceChildren();
       this.changes = [];
       this.layer = this.unit = this.from = 0;
       this.at = null;
@@ -214,6 +221,7 @@ export class InsideView {
     [this.layer, this.unit] = [layer, unit];
     [...this.sheet.children].forEach((button, i) => button.setAttribute("aria-pressed", String(layer === 0 && this.from + i === unit)));
     await this.showUnit();
+    this.neuron.parentElement?.scrollIntoView({ block: "nearest", behavior: "smooth" });
     this.showWorth();
   }
 
@@ -331,6 +339,7 @@ export class InsideView {
 
   /** @param {string} name */
   async keep(name) {
+    if (models.list.some((model) => model.name === name) && !confirm(`There is a network called ‘${name}’. Replace it?`)) return;
     await ask(`/v1/models/${models.name}/changed`, { json: { name, changes: this.changes } });
     models.name = name;
     await models.refresh();

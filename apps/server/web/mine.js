@@ -11,11 +11,15 @@ export const mine = {
   digits: load(),
   /** @type {Set<() => void>} */
   listeners: new Set(),
-  /** @param {Labelled} digit */
-  add(digit) {
+  /** @param {Labelled[]} digits */
+  add(...digits) {
     // The same digit again is a correction of its label.
-    this.digits = this.digits.filter((other) => other.pixels !== digit.pixels).slice(1 - MOST);
-    this.digits.push(digit);
+    const all = new Map(this.digits.map(({ pixels, label }) => [pixels, label]));
+    for (const { pixels, label } of digits) {
+      all.delete(pixels);
+      all.set(pixels, label);
+    }
+    this.digits = [...all].map(([pixels, label]) => ({ label, pixels })).slice(-MOST);
     this.save();
   },
   /** @param {number} at */
@@ -49,6 +53,13 @@ function load() {
 /** Only what is a labelled digit. @param {unknown} all @returns {Labelled[]} */
 export function check(all) {
   if (!Array.isArray(all)) return [];
-  const good = (/** @type {any} */ d) => Number.isInteger(d?.label) && d.label >= 0 && d.label <= 9 && typeof d.pixels === "string" && atob(d.pixels).length === 784;
+  const size = (/** @type {string} */ pixels) => {
+    try {
+      return atob(pixels).length;
+    } catch {
+      return 0;
+    }
+  };
+  const good = (/** @type {any} */ d) => Number.isInteger(d?.label) && d.label >= 0 && d.label <= 9 && typeof d.pixels === "string" && size(d.pixels) === 784;
   return all.filter(good).map(({ label, pixels }) => ({ label, pixels }));
 }

@@ -4,6 +4,8 @@ import { h } from "./ui.js";
 
 /** Width of the pen, in pixels of the screen. */
 const PEN = 13;
+/** How to draw without a mouse. */
+export const KEYS = "With the keyboard: arrow keys move the pen, space puts it down or lifts it, Backspace undoes.";
 /** Time between two looks at an unfinished stroke, in milliseconds. */
 const LOOK = 140;
 
@@ -17,6 +19,8 @@ export class Pad {
     this.canvas = h("canvas", { class: square ? "pad square" : "pad", width, height, tabIndex: 0, role: "application", "aria-label": label });
     this.cursor = [width / 2, height / 3];
     this.down = false;
+    /** Which mouse, pen or finger draws; others are a palm. @type {number | null} */
+    this.pointer = null;
     this.keyboard = false;
     this.lookedAt = 0;
     this.listen();
@@ -97,8 +101,9 @@ export class Pad {
   listen() {
     const { canvas } = this;
     canvas.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) return;
+      if (event.button !== 0 || this.pointer !== null) return;
       event.preventDefault();
+      this.pointer = event.pointerId;
       this.fit();
       canvas.focus({ preventScroll: true });
       canvas.setPointerCapture(event.pointerId);
@@ -108,15 +113,16 @@ export class Pad {
       this.paint();
     });
     canvas.addEventListener("pointermove", (event) => {
-      if (!this.down) return;
+      if (event.pointerId !== this.pointer) return;
       const stroke = this.strokes[this.strokes.length - 1];
       const all = event.getCoalescedEvents?.() ?? [];
       for (const one of all.length ? all : [event]) stroke.push(this.at(one));
       this.paint();
       if (performance.now() - this.lookedAt > LOOK) this.touched();
     });
-    const end = () => {
-      if (!this.down) return;
+    const end = (/** @type {PointerEvent} */ event) => {
+      if (event.pointerId !== this.pointer) return;
+      this.pointer = null;
       this.down = false;
       this.touched();
     };
@@ -125,6 +131,7 @@ export class Pad {
     canvas.addEventListener("keydown", (event) => this.key(event));
     canvas.addEventListener("blur", () => {
       this.keyboard = this.down = false;
+      this.pointer = null;
       this.paint();
     });
   }

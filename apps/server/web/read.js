@@ -2,7 +2,7 @@
 
 import { ask, models } from "./api.js";
 import { mine } from "./mine.js";
-import { Pad } from "./pad.js";
+import { KEYS, Pad } from "./pad.js";
 import { attempt, bars, bytes, card, digitPicture, download, h, intro, notice, percent, refill, s } from "./ui.js";
 
 /** @typedef {import("./api.js").Reading} Reading */
@@ -36,7 +36,7 @@ export class ReadView {
     this.pending = null;
     /** The camera's, while it is on. @type {MediaStream | null} */
     this.stream = null;
-    this.pad = new Pad({ width: 960, height: 600, label: "Sheet to draw digits on. With the keyboard: arrow keys move the pen, space puts it down or lifts it, Backspace undoes.", changed: () => this.drawn() });
+    this.pad = new Pad({ width: 960, height: 600, label: `Sheet to draw digits on. ${KEYS}`, changed: () => this.drawn() });
     this.later = 0;
     /** @type {SVGElement | null} */
     this.overlay = null;
@@ -49,13 +49,13 @@ export class ReadView {
     this.copies = h("div", { class: "row" }, h("button", { onclick: () => this.copy("text") }, "Copy text"), h("button", { onclick: () => this.copy("csv") }, "CSV"), h("button", { onclick: () => this.copy("json") }, "JSON"));
     this.stages = h("div", { class: "strip", tabIndex: 0, role: "group", "aria-label": "Stages" });
     this.stageCard = card("How it was found", h("p", { class: "soft small" }, "Each stage hands its result to the next. If a digit is misread, look where it went wrong."), this.stages);
-    const tools = h("div", { class: "row" },
+    const tools = h("div", { class: "row tools" },
       h("button", { class: "primary", onclick: () => this.file.click() }, "Choose a picture"),
       h("button", { onclick: () => this.camera() }, "Camera"),
       h("span", { class: "grow" }),
-      h("button", { onclick: () => this.pad.undo() }, "Undo"),
+      h("button", { onclick: () => !this.pad.empty && this.pad.undo() }, "Undo"),
       h("button", { onclick: () => this.clear() }, "Clear"), this.file);
-    this.left = h("section", { class: "card stack", "aria-label": "Picture" }, this.stage, tools);
+    this.left = h("section", { class: "card stack", "aria-label": "Picture" }, this.stage, h("p", { class: "soft small keys" }, KEYS), tools);
     this.root = h("div", null,
       intro("What does it say?", "Draw a number, or show a photo of one. Every digit comes with how sure the network is, and what is no digit is said to be none."),
       h("div", { class: "grid wide-left" },
@@ -134,6 +134,7 @@ export class ReadView {
     attempt(async () => {
       this.pad.strokes = [];
       this.pad.paint();
+      this.tell(null);
       this.blob = file;
       await this.read().catch(async (error) => {
         // A format that the browser knows and the server does not (HEIC, AVIF) becomes a PNG.
@@ -243,7 +244,7 @@ export class ReadView {
       const { x, y, width, height } = found.box;
       const choose = () => this.select(i);
       return s("g", { class: `${found.sure ? "" : "unsure"} ${i === this.at ? "on" : ""}`, tabindex: 0, role: "button", "aria-label": found.sure ? `${found.digit}` : "no digit", onclick: choose,
-        onkeydown: (event) => /** @type {KeyboardEvent} */ (event).key === "Enter" && choose() },
+        onkeydown: (event) => ["Enter", " "].includes(/** @type {KeyboardEvent} */ (event).key) && (event.preventDefault(), choose()) },
       s("title", {}, found.sure ? `${found.digit}: ${percent(found.confidence)}` : `no digit for sure; perhaps ${found.digit} (${percent(found.confidence)})`),
       s("rect", { x, y, width, height, rx: size / 8 }));
     }));

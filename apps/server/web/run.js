@@ -44,24 +44,36 @@ export class RunCard {
     this.firstLayer = details("Weights of the first layer", ["running", "paused"].includes(run.status), this.weights);
     this.allLayers = details("All layers: how weights are spread, and how far they move", false, h("p", { class: "soft small" }, "Columns: how many weights lie where (heights are roots). Line: before the first step."), this.spreads, this.moved);
     this.root = h("section", { class: "card stack run", style: { "--hue": hue }, "aria-label": `Run ${run.id}` },
-      h("div", { class: "row" }, h("h2", null, `Run ${run.id} · ${run.name}`), this.status, h("span", { class: "grow" }), h("button", { class: "quiet", "aria-label": `Forget run ${run.id}`, onclick: () => attempt(() => ask(`/v1/runs/${run.id}`, { method: "DELETE" })) }, "×")),
+      h("div", { class: "row" }, h("h2", null, `Run ${run.id} · ${run.name}`), this.status, h("span", { class: "grow" }), h("button", { class: "quiet", "aria-label": `Forget run ${run.id}`, title: "Forget this run and its network", onclick: () => attempt(() => this.forget()) }, "×")),
       h("div", { class: "progress" }, this.bar), this.facts, this.error, this.hint, this.steering,
       h("div", { class: "row" }, this.pause, this.step, this.stop, h("span", { class: "grow" }), this.use, this.save),
       this.firstLayer, this.allLayers);
-    this.showRate();
+    this.showRate(run.rate);
   }
 
   get factor() {
     return Number((10 ** Number(this.rate.value)).toPrecision(2));
   }
 
-  showRate() {
+  /** @param {number} [factor] what the slider is put to */
+  showRate(factor) {
+    if (factor !== undefined) this.rate.value = String(Math.log10(factor || 0.01));
     this.rateText.textContent = `× ${this.factor}`;
   }
 
   /** @param {{do?: string, rate?: number}} order */
   async steer(order) {
     await ask(`/v1/runs/${this.run.id}`, { json: order });
+  }
+
+  /** The network goes too, unless it reads. */
+  async forget() {
+    await ask(`/v1/runs/${this.run.id}`, { method: "DELETE" });
+    await models.refresh();
+    const model = models.list.find(({ name }) => name === this.run.model);
+    if (!model || model.reads) return;
+    await ask(`/v1/models/${model.name}`, { method: "DELETE" });
+    await models.refresh();
   }
 
   async read() {
@@ -73,6 +85,8 @@ export class RunCard {
 
   /** @param {Run} run */
   update(run) {
+    // Also who steers elsewhere, or loads the page anew, sees the rate as it is.
+    if (run.rate !== this.run.rate) this.showRate(run.rate);
     this.run = run;
     const over = !["running", "paused"].includes(run.status);
     this.status.textContent = run.status;

@@ -2,9 +2,9 @@
 
 import { ask, models } from "./api.js";
 import { check, mine } from "./mine.js";
-import { Pad } from "./pad.js";
+import { KEYS, Pad } from "./pad.js";
 import { news } from "./runs.js";
-import { attempt, bytes, card, digitPicture, download, h, intro, notice, percent } from "./ui.js";
+import { attempt, bytes, card, digitPicture, download, h, intro, notice, percent, refill } from "./ui.js";
 
 /** @typedef {import("./api.js").Run} Run */
 /** @typedef {import("./api.js").Compared} Compared */
@@ -16,7 +16,7 @@ export class TeachView {
     /** @type {number | null} */
     this.id = null;
     this.decided = false;
-    this.pad = new Pad({ width: 400, height: 400, square: true, label: "Sheet for one digit", changed: () => {} });
+    this.pad = new Pad({ width: 400, height: 400, square: true, label: `Sheet for one digit. ${KEYS} Enter keeps it.`, changed: () => {} });
     this.tiles = h("div", { class: "tiles" });
     this.summary = h("p", { class: "soft small" });
     this.ask = h("h2", null);
@@ -32,7 +32,7 @@ export class TeachView {
         h("li", null, h("span", null, "Teach. It takes a second or two. A quarter of your digits is held back to measure with.")),
         h("li", null, h("span", null, "Compare before and after, and keep the new reader or drop it."))),
       h("div", { class: "grid wide-right", style: { "margin-top": "20px" } },
-        h("section", { class: "card stack", "aria-label": "Write digits" }, this.ask, h("div", { class: "stage" }, this.pad.canvas),
+        h("section", { class: "card stack", "aria-label": "Write digits" }, this.ask, h("div", { class: "stage" }, this.pad.canvas), h("p", { class: "soft small keys" }, KEYS),
           h("div", { class: "row" }, next, h("button", { onclick: () => this.pad.clear() }, "Clear"), h("button", { class: "quiet", onclick: () => this.skip() }, "Skip"))),
         h("div", { class: "stack-l" },
           card("My digits", this.summary, this.tiles, h("div", { class: "row", style: { "margin-top": "16px" } }, this.go, h("span", { class: "grow" }),
@@ -47,6 +47,14 @@ export class TeachView {
 
   show() {
     requestAnimationFrame(() => this.pad.fit());
+    // A lesson that was not decided on before the page was loaded anew.
+    attempt(async () => {
+      await news.listen();
+      const last = news.runs.filter((run) => run.kind === "teach").at(-1);
+      if (this.id || !last || last.model === models.name || !models.list.some(({ name }) => name === last.model)) return;
+      this.id = last.id;
+      this.report();
+    });
   }
 
   list() {
@@ -54,7 +62,7 @@ export class TeachView {
     this.ask.textContent = `Write a ${this.wanted}`;
     this.go.disabled = n === 0;
     this.summary.textContent = n === 0 ? "None yet. Ten or twenty are a start; the more the better." : `${n} ${n === 1 ? "digit" : "digits"}${n < 4 ? "; from four on some are held back to measure with" : `, of which ${Math.floor(n / 4)} will be held back to measure with`}. They stay in this browser.`;
-    this.tiles.replaceChildren(...mine.digits.map(({ label, pixels }, i) => h("div", { class: "tile" }, digitPicture(bytes(pixels), 48, `A ${label}`), label, h("button", { "aria-label": `Remove this ${label}`, onclick: () => mine.remove(i) }, "×"))));
+    refill(this.tiles, ...mine.digits.map(({ label, pixels }, i) => h("div", { class: "tile" }, digitPicture(bytes(pixels), 48, `A ${label}`), label, h("button", { "aria-label": `Remove this ${label}`, onclick: () => mine.remove(i) }, "×"))));
   }
 
   async keep() {
@@ -78,9 +86,14 @@ export class TeachView {
     const text = await file.files?.[0]?.text();
     file.value = "";
     if (!text) return;
-    const digits = check(JSON.parse(text).digits);
+    let digits;
+    try {
+      digits = check(JSON.parse(text)?.digits);
+    } catch {
+      throw new Error("This file is not JSON; load one that was saved here.");
+    }
     if (!digits.length) throw new Error("There are no digits in this file.");
-    digits.forEach((digit) => mine.add(digit));
+    mine.add(...digits);
     notice(`${digits.length} digits loaded.`);
   }
 

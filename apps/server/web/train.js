@@ -119,11 +119,27 @@ export class TrainView {
     news.add(run);
   }
 
+  /** Each run keeps its colour, one that no other has while there are enough. @param {Run} run */
+  hue(run) {
+    const taken = [...this.cards.values()].map((card) => card.hue);
+    return this.cards.get(run.id)?.hue ?? HUES.find((hue) => !taken.includes(hue)) ?? HUES[run.id % HUES.length];
+  }
+
   draw() {
     const runs = news.runs.filter((run) => run.kind === "train");
     this.empty.hidden = runs.length > 0;
     this.curveCard.hidden = runs.length === 0;
-    const hue = (/** @type {Run} */ run) => HUES[(run.id - 1) % HUES.length];
+    for (const [id, card] of this.cards) {
+      if (runs.some((run) => run.id === id)) continue;
+      card.root.remove();
+      this.cards.delete(id);
+    }
+    for (const run of runs) {
+      const card = this.cards.get(run.id) ?? new RunCard(run, this.hue(run));
+      this.cards.set(run.id, card);
+      card.update(run);
+    }
+    const hue = (/** @type {Run} */ run) => this.hue(run);
     const name = (/** @type {Run} */ run) => `${run.id} · ${run.name}`;
     const loss = runs.map((run) => ({ name: name(run), hue: hue(run), points: run.points.map(({ epoch, loss }) => /** @type {[number, number]} */ ([epoch, loss])) }));
     const right = runs.map((run) => ({ name: name(run), hue: hue(run), dots: true, points: run.points.filter((p) => p.accuracy !== undefined).map(({ epoch, accuracy }) => /** @type {[number, number]} */ ([epoch, accuracy ?? 0])) }));
@@ -131,16 +147,6 @@ export class TrainView {
       h("div", null, lines({ label: "Loss over epochs", series: loss, x: "epochs", y: "Loss" })),
       h("div", null, lines({ label: "Accuracy on held-back digits over epochs", series: right, x: "epochs", y: "Held-back digits read right", format: (v) => percent(v) })),
       legend(loss));
-    for (const run of runs) {
-      const card = this.cards.get(run.id) ?? new RunCard(run, hue(run));
-      this.cards.set(run.id, card);
-      card.update(run);
-    }
-    for (const [id, card] of this.cards) {
-      if (runs.some((run) => run.id === id)) continue;
-      card.root.remove();
-      this.cards.delete(id);
-    }
     const cards = runs.map((run) => /** @type {RunCard} */ (this.cards.get(run.id)).root).reverse();
     if (cards.some((root, i) => this.list.children[i] !== root)) this.list.replaceChildren(...cards);
   }

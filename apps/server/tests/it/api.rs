@@ -136,6 +136,8 @@ async fn only_who_has_the_token_may_change_something() {
         assert_eq!(answer.json()["code"], "token_needed");
         let shown = [("authorization", "Bearer secret")];
         assert_ne!(client.ask(method, path, &shown, "").await.status, 401, "{path}");
+        let shown = [("authorization", "bearer secret")];
+        assert_ne!(client.ask(method, path, &shown, "").await.status, 401, "{path}");
     }
     assert_eq!(client.ask("POST", "/v1/read", &[], sample("digit.png")).await.status, 200);
 }
@@ -156,6 +158,23 @@ async fn models_come_and_go() {
     assert_eq!(client.ask("DELETE", "/v1/models/copy", &[], "").await.status, 204);
     let all = client.get("/v1/models").await.json();
     assert_eq!((all.as_array().unwrap().len(), &all[0]["reads"]), (1, &true.into()));
+}
+
+#[tokio::test]
+async fn where_there_is_no_room_for_its_model_no_run_begins() {
+    let client = Client::new(|_| ());
+    let file = client.get("/v1/models/default/file").await.bytes;
+    for i in 1..64 {
+        let path = format!("/v1/models/copy-{i}");
+        assert_eq!(client.ask("PUT", &path, &[], file.clone()).await.status, 204);
+    }
+    let answer = client.post("/v1/train", json!({"recipe": "tutorial", "epochs": 1})).await;
+    assert_eq!(answer.status, 409);
+    assert_eq!(answer.json()["code"], "too_many");
+    assert_eq!(client.get("/v1/runs").await.json(), json!([]));
+    assert_eq!(client.ask("DELETE", "/v1/models/copy-1", &[], "").await.status, 204);
+    let answer = client.post("/v1/train", json!({"recipe": "tutorial", "epochs": 1})).await;
+    assert_eq!(answer.status, 202);
 }
 
 #[tokio::test]

@@ -177,6 +177,27 @@ for (const [size, viewport] of Object.entries(sizes)) {
       await says("Nothing yet");
     });
 
+    test("a palm on the sheet draws nothing", async () => {
+      await go("read");
+      const pad = page.locator("canvas.pad");
+      await pad.evaluate((canvas, stroke) => {
+        const box = canvas.getBoundingClientRect();
+        const send = (kind, id, [x, y]) => canvas.dispatchEvent(new PointerEvent(kind, { pointerId: id, pointerType: "touch", button: 0, bubbles: true, clientX: box.left + x * box.width, clientY: box.top + y * box.height }));
+        canvas.setPointerCapture = () => {};
+        send("pointerdown", 11, stroke[0]);
+        send("pointerdown", 12, [0.9, 0.9]);
+        for (const point of stroke) {
+          send("pointermove", 11, point);
+          send("pointermove", 12, [0.9, 0.91]);
+        }
+        send("pointerup", 12, [0.9, 0.9]);
+        send("pointerup", 11, stroke.at(-1));
+      }, THREE[0]);
+      await says("3");
+      await page.getByRole("button", { name: "Clear" }).click();
+      await says("Nothing yet");
+    });
+
     test("show a picture of a number and see it", async () => {
       await go("read");
       await page.setInputFiles("#file", `${root}samples/number.jpg`);
@@ -186,8 +207,12 @@ for (const [size, viewport] of Object.entries(sizes)) {
       assert.match(await page.locator(".bar.best").innerText(), /^4/);
       await page.locator(".strip img").first().waitFor();
       await shoot("photo");
+      // There is no stroke to undo on a photo; what is no picture leaves no answer of another behind.
+      await page.getByRole("button", { name: "Undo" }).click();
+      assert.equal(await page.locator("#answer").innerText(), "314159");
       await page.setInputFiles("#file", `${root}samples/README.md`);
       await page.locator(".notice").first().waitFor();
+      await says("Nothing yet");
     });
 
     test("drop or paste a picture, and copy what it says", async () => {
@@ -293,6 +318,24 @@ for (const [size, viewport] of Object.entries(sizes)) {
       await page.selectOption("#model", "default");
     });
 
+    test("many digits are loaded at once, and forgotten", async () => {
+      await go("teach");
+      const before = await page.locator(".tile").count();
+      const digit = (i) => ({ label: i % 10, pixels: Buffer.from(Uint8Array.from({ length: 784 }, (_, at) => (at === i ? 255 : 0))).toString("base64") });
+      const load = (text) => page.setInputFiles("input[type=file][accept*=json]", { name: "digits.json", mimeType: "application/json", buffer: Buffer.from(text) });
+      const started = performance.now();
+      await load(JSON.stringify({ version: 1, digits: [...Array(600).keys()].map(digit) }));
+      await page.waitForFunction((n) => document.querySelectorAll(".tile").length === n, before + 600);
+      assert.ok(performance.now() - started < 5_000, `${performance.now() - started} ms`);
+      for (const [text, says] of [["no", "not JSON"], ["null", "no digits"], [JSON.stringify({ digits: [{ label: 1, pixels: "%" }] }), "no digits"]]) {
+        await load(text);
+        await page.locator(".notice", { hasText: says }).first().waitFor();
+      }
+      page.once("dialog", (dialog) => dialog.accept());
+      await page.getByRole("button", { name: "Forget all" }).click();
+      await page.waitForFunction(() => !document.querySelector(".tile"));
+    });
+
     test("train, see the curve move, pause, step, stop", async () => {
       await go("train");
       await page.locator("#recipe option").first().waitFor({ state: "attached" });
@@ -386,7 +429,7 @@ for (const [size, viewport] of Object.entries(sizes)) {
     test("two runs side by side, each steered on its own", async () => {
       await go("train");
       await page.selectOption("#recipe", "book-1");
-      await page.getByRole("spinbutton", { name: "Epochs" }).fill("200");
+      await page.getByRole("spinbutton", { name: "Epochs" }).fill("1000"); // not over before it is stopped
       const [first, second] = [await start(), await start()];
       for (const card of [first, second]) await card.locator(".status", { hasText: "running" }).waitFor();
       await first.getByRole("button", { name: "Pause" }).click();
