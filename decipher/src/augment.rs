@@ -82,14 +82,14 @@ impl Augment {
             if let Some(waves) = &waves {
                 waves.add(y, &mut from_x, &mut from_y);
             }
-            for x in 0..SIDE {
-                row[x] = bilinear(&source, from_x[x], from_y[x]);
-            }
+            bilinear(&source, &from_x, &from_y, row);
         }
         if stroke != 0.0 {
             let framed = framed(|i| copy[i]);
-            for (i, value) in copy.iter_mut().enumerate() {
-                *value += stroke * edge(&framed, (i / SIDE + 1) * WIDTH + i % SIDE + 1);
+            for (y, row) in copy.chunks_exact_mut(SIDE).enumerate() {
+                for (x, value) in row.iter_mut().enumerate() {
+                    *value += stroke * edge(&framed, (y + 1) * WIDTH + x + 1);
+                }
             }
         }
         for (to, value) in out.iter_mut().zip(copy) {
@@ -120,32 +120,41 @@ impl Waves {
 
     /// Adds the displacements of the pixels of row `y`, interpolated between the grid's points.
     fn add(&self, y: usize, from_x: &mut [f32; SIDE], from_y: &mut [f32; SIDE]) {
-        let (j, v) = between(y);
         for (waves, from) in self.0.iter().zip([from_x, from_y]) {
             let mut row = [0.0; GRID];
-            for (i, value) in row.iter_mut().enumerate() {
-                *value = waves[j][i] * (1.0 - v) + waves[j + 1][i] * v;
+            for (waves, weight) in waves.iter().zip(&WEIGHTS) {
+                row.iter_mut().zip(waves).for_each(|(sum, wave)| *sum += wave * weight[y]);
             }
-            for (x, from) in from.iter_mut().enumerate() {
-                let (i, u) = between(x);
-                *from += row[i] * (1.0 - u) + row[i + 1] * u;
+            let mut moved = [0.0; SIDE];
+            for (wave, weights) in row.iter().zip(&WEIGHTS) {
+                moved.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += wave * weight);
             }
+            from.iter_mut().zip(moved).for_each(|(from, moved)| *from += moved);
         }
     }
 }
 
-/// The grid's point before pixel `x`, and the weight of the one after it.
-fn between(x: usize) -> (usize, f32) {
-    let (point, rest) = (x * (GRID - 1) / SIDE, x * (GRID - 1) % SIDE);
-    let t = rest as f32 / SIDE as f32;
-    (point, t * t * (3.0 - 2.0 * t))
-}
+/// How much each of the grid's points counts at each pixel of a row: the one before it and the one
+/// after it alone, and together 1.
+const WEIGHTS: [[f32; SIDE]; GRID] = {
+    let mut weights = [[0.0; SIDE]; GRID];
+    let mut x = 0;
+    while x < SIDE {
+        let (point, rest) = (x * (GRID - 1) / SIDE, x * (GRID - 1) % SIDE);
+        let t = rest as f32 / SIDE as f32;
+        weights[point + 1][x] = t * t * (3.0 - 2.0 * t);
+        weights[point][x] = 1.0 - weights[point + 1][x];
+        x += 1;
+    }
+    weights
+};
 
 /// A side of a picture with paper around it, so that no pixel lacks a neighbour: one pixel before
 /// it, three after it.
 const WIDTH: usize = SIDE + 4;
+type Framed = [f32; WIDTH * WIDTH];
 
-fn framed(pixel: impl Fn(usize) -> f32) -> [f32; WIDTH * WIDTH] {
+fn framed(pixel: impl Fn(usize) -> f32) -> Framed {
     let mut framed = [0.0; WIDTH * WIDTH];
     for y in 0..SIDE {
         for x in 0..SIDE {
@@ -155,25 +164,35 @@ fn framed(pixel: impl Fn(usize) -> f32) -> [f32; WIDTH * WIDTH] {
     framed
 }
 
-/// The grey value between four pixels; paper outside the picture.
-#[inline]
-fn bilinear(framed: &[f32; WIDTH * WIDTH], x: f32, y: f32) -> f32 {
+/// The grey values between four pixels each, from a place for each pixel of a row; paper outside
+/// the picture. Places first, which takes vectors, then pixels.
+fn bilinear(framed: &Framed, from_x: &[f32; SIDE], from_y: &[f32; SIDE], row: &mut [f32]) {
     // From the frame's first pixel on; beyond the frame all is as in it.
     let inside = |at: f32| (at + 1.0).clamp(0.0, SIDE as f32 + 1.0);
-    let (x, y) = (inside(x), inside(y));
-    let (left, top) = (x as i32, y as i32);
-    let (u, v) = (x - left as f32, y - top as f32);
-    let at = top as usize * WIDTH + left as usize;
-    let row = |at: usize| framed[at] * (1.0 - u) + framed[at + 1] * u;
-    row(at) * (1.0 - v) + row(at + WIDTH) * v
+    let (mut at, mut u, mut v) = ([0; SIDE], [0.0; SIDE], [0.0; SIDE]);
+    for i in 0..SIDE {
+        let (x, y) = (inside(from_x[i]), inside(from_y[i]));
+        let (left, top) = (x as i32, y as i32);
+        (u[i], v[i]) = (x - left as f32, y - top as f32);
+        at[i] = top * WIDTH as i32 + left;
+    }
+    for (i, value) in row.iter_mut().enumerate() {
+        // The mask changes nothing; it shows that no index is beyond the frame.
+        let pixel = |beside: usize| framed[(at[i] as usize + beside) % (WIDTH * WIDTH)];
+        let between = |at: usize| pixel(at) * (1.0 - u[i]) + pixel(at + 1) * u[i];
+        *value = between(0) * (1.0 - v[i]) + between(WIDTH) * v[i];
+    }
 }
 
 /// How much a pixel's four neighbours differ among themselves: much at an edge. What is added
 /// there thickens a stroke, and taken away thins it.
 #[inline]
-fn edge(framed: &[f32; WIDTH * WIDTH], at: usize) -> f32 {
+fn edge(framed: &Framed, at: usize) -> f32 {
+    // Unlike `f32::max` and `min`, one instruction each: nothing here is no number.
+    let max = |a: f32, b: f32| if a > b { a } else { b };
+    let min = |a: f32, b: f32| if a < b { a } else { b };
     let [a, b, c, d] = [framed[at - 1], framed[at + 1], framed[at - WIDTH], framed[at + WIDTH]];
-    a.max(b).max(c.max(d)) - a.min(b).min(c.min(d))
+    max(max(a, b), max(c, d)) - min(min(a, b), min(c, d))
 }
 
 #[cfg(test)]

@@ -90,7 +90,15 @@ pub fn interval_95(right: usize, count: usize) -> (f64, f64) {
 impl Evaluation {
     /// Reads all of `digits` with `model`.
     pub fn new(model: &Model, digits: &Dataset) -> Self {
-        let probabilities = model.probabilities(digits.images());
+        Self::of(&model.probabilities(digits.images()), digits)
+    }
+
+    /// Of what was said about each of `digits`.
+    ///
+    /// # Panics
+    /// If it is not as many as there are digits.
+    pub fn of(probabilities: &[[f32; 10]], digits: &Dataset) -> Self {
+        assert_eq!(probabilities.len(), digits.len(), "a row of probabilities for every digit");
         let (mut confusion, mut mistakes) = (ConfusionMatrix::default(), vec![]);
         for (index, (p, &label)) in probabilities.iter().zip(digits.labels()).enumerate() {
             let (read, confidence) = best(p);
@@ -100,8 +108,8 @@ impl Evaluation {
             }
         }
         mistakes.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
-        let nll = nll(&probabilities, digits.labels());
-        let ece = calibration_error(&probabilities, digits.labels());
+        let nll = nll(probabilities, digits.labels());
+        let ece = calibration_error(probabilities, digits.labels());
         Self { confusion, mistakes, nll, ece }
     }
 }

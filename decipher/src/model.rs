@@ -308,6 +308,20 @@ impl Model {
     }
 }
 
+/// What several models say together of each of `images`: the mean of their probabilities.
+///
+/// # Panics
+/// As [`Model::probabilities`].
+pub fn vote(models: &[Model], images: &[u8]) -> Vec<[f32; 10]> {
+    let mut means = vec![[0.0; 10]; images.len() / Dataset::PIXELS];
+    for model in models {
+        for (means, said) in means.iter_mut().zip(model.probabilities(images)) {
+            means.iter_mut().zip(said).for_each(|(mean, p)| *mean += p / models.len() as f32);
+        }
+    }
+    means
+}
+
 fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
     bytes.windows(what.len()).position(|window| window == what)
 }
@@ -418,6 +432,20 @@ mod tests {
         let at = find(&forged, NO_CHECKSUM.as_bytes()).unwrap();
         forged[at..at + 64].copy_from_slice(checksum.as_bytes());
         forged
+    }
+
+    #[test]
+    fn a_vote_is_the_mean_of_what_each_says() {
+        let digits = crate::data::sample().range(0..3);
+        let [one, mut other] = [model(), model()];
+        other.params = other.network.init(Init::Glorot, 4);
+        let [p, q] = [&one, &other].map(|m| m.probabilities(digits.images()));
+        assert_eq!(vote(std::slice::from_ref(&one), digits.images()), p);
+        let both = vote(&[one, other], digits.images());
+        for (i, (both, (p, q))) in both.iter().zip(p.iter().zip(&q)).enumerate() {
+            assert_ne!(p, q, "digit {i}");
+            assert_eq!(*both, std::array::from_fn(|d| p[d] / 2.0 + q[d] / 2.0));
+        }
     }
 
     #[test]

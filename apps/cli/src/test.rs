@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use decipher::data::{Dataset, find_mnist, load_mnist_test};
 use decipher::metrics::{ConfusionMatrix, Evaluation, interval_95};
-use decipher::model::Model;
+use decipher::model::{Model, vote};
 use decipher::svg;
 use decipher::teach::unseen;
 use serde_json::json;
@@ -16,11 +16,13 @@ use crate::train::Format;
 /// Test a network: accuracy, precision and recall per digit, and what it mixes up
 ///
 /// On MNIST's 10,000 test digits if they are at hand; else, a network that was trained on the
-/// built-in digits is tested on those that were held back.
+/// built-in digits is tested on those that were held back. Several networks vote: what counts is the
+/// mean of their probabilities.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The network, as `decipher train` saved it [default: the one that is built in]
-    model: Option<PathBuf>,
+    /// The network, or several, as `decipher train` saved them [default: the one that is built in]
+    #[arg(value_name = "MODEL")]
+    models: Vec<PathBuf>,
     /// Directory with the four MNIST files [default: $DECIPHER_DATA, else what was fetched]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -33,18 +35,19 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: Arguments) -> Result<ExitCode> {
-    let model = match &arguments.model {
-        Some(path) => Model::load(path)?,
-        None => Model::bundled(),
-    };
+    let mut models: Vec<_> =
+        arguments.models.iter().map(|m| Model::load(m)).collect::<Result<_, _>>()?;
+    if models.is_empty() {
+        models.push(Model::bundled());
+    }
     let digits = match find_mnist(arguments.data.as_deref())? {
         Some(directory) => {
             eprintln!("testing on MNIST in {}", directory.display());
             load_mnist_test(&directory)?
         }
-        None => held_back(&model)?,
+        None => held_back(&models)?,
     };
-    let evaluation = Evaluation::new(&model, &digits);
+    let evaluation = Evaluation::of(&vote(&models, digits.images()), &digits);
     if let Some(path) = &arguments.mistakes {
         std::fs::write(path, svg::mistakes(&digits, &evaluation.mistakes))
             .with_context(|| format!("--mistakes {}", path.display()))?;
@@ -57,9 +60,9 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The built-in digits that the model was not trained on.
-fn held_back(model: &Model) -> Result<Dataset> {
-    let digits = unseen(model).context(
+/// The built-in digits that no model was trained on.
+fn held_back(models: &[Model]) -> Result<Dataset> {
+    let digits = models.iter().map(unseen).reduce(Option::and).flatten().context(
         "this network has seen the built-in digits, so it can only be tested on MNIST's test set: \
          run 'decipher data fetch mnist' or give --data DIR",
     )?;

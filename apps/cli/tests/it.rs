@@ -54,6 +54,10 @@ fn what_was_trained_can_be_tested_and_threads_change_nothing() {
     assert_eq!(result["accuracy"], done["test_accuracy"]);
     assert!(result["nll"].as_f64().unwrap() > 0.0);
     assert!((0.0..=1.0).contains(&result["ece"].as_f64().unwrap()));
+    assert_eq!(
+        objects(&run(&["test", "a.safetensors", "b.safetensors", "--format", "json"]))[0],
+        *result
+    );
     let wrong = 750 - result["right"].as_u64().unwrap() as usize;
     assert_eq!(text(&file("m.svg")).matches("<title>").count(), wrong);
 }
