@@ -136,7 +136,7 @@ fn stretch_row(coarse: &[f32], factor: usize, fine: &mut [f32]) {
 }
 
 /// The extreme (`pick` is min or max) of the square of `2 radius + 1` pixels around each pixel.
-fn extreme(picture: &GrayImage, radius: usize, pick: fn(u8, u8) -> u8) -> GrayImage {
+fn extreme(picture: &GrayImage, radius: usize, pick: impl Fn(u8, u8) -> u8 + Copy) -> GrayImage {
     let across = extreme_of_rows(picture, radius, pick);
     transpose(&extreme_of_rows(&transpose(&across), radius, pick))
 }
@@ -144,29 +144,39 @@ fn extreme(picture: &GrayImage, radius: usize, pick: fn(u8, u8) -> u8) -> GrayIm
 /// The extreme of `2 radius + 1` neighbours in each row, with three comparisons a pixel whatever
 /// the radius (van Herk 1992): the window around a pixel is the end of one block and the beginning
 /// of the next, and both are running extremes.
-fn extreme_of_rows(picture: &GrayImage, radius: usize, pick: fn(u8, u8) -> u8) -> GrayImage {
+fn extreme_of_rows(
+    picture: &GrayImage,
+    radius: usize,
+    pick: impl Fn(u8, u8) -> u8 + Copy,
+) -> GrayImage {
     let (width, height, window) = (picture.width(), picture.height(), 2 * radius + 1);
     let mut pixels = Vec::with_capacity(width * height);
     let mut from_left = vec![0; width];
     let mut from_right = vec![0; width];
     for y in 0..height {
-        let row = picture.row(y);
-        for (x, &value) in row.iter().enumerate() {
-            from_left[x] = if x % window == 0 { value } else { pick(from_left[x - 1], value) };
+        from_left.copy_from_slice(picture.row(y));
+        for block in from_left.chunks_mut(window) {
+            (1..block.len()).for_each(|i| block[i] = pick(block[i - 1], block[i]));
         }
-        for (x, &value) in row.iter().enumerate().rev() {
-            let ends = x % window == window - 1 || x + 1 == width;
-            from_right[x] = if ends { value } else { pick(from_right[x + 1], value) };
+        from_right.copy_from_slice(picture.row(y));
+        for block in from_right.chunks_mut(window) {
+            (1..block.len()).rev().for_each(|i| block[i - 1] = pick(block[i - 1], block[i]));
         }
-        pixels.extend((0..width).map(|x| {
+        // At the edges the window is cut and may lie in one block, of which it is an end.
+        let at_edge = |x: usize| {
             let (first, last) = (x.saturating_sub(radius), (x + radius).min(width - 1));
-            // At the edges the window is cut and may lie in one block, of which it is an end.
             if last / window == first / window {
                 if first % window == 0 { from_left[last] } else { from_right[first] }
             } else {
                 pick(from_right[first], from_left[last])
             }
-        }));
+        };
+        let inner = width.saturating_sub(2 * radius);
+        let left_edge = radius.min(width);
+        pixels.extend((0..left_edge).map(at_edge));
+        let ends = from_right[..inner].iter().zip(&from_left[width - inner..]);
+        pixels.extend(ends.map(|(&a, &b)| pick(a, b)));
+        pixels.extend((left_edge + inner..width).map(at_edge));
     }
     GrayImage::new(width, height, pixels)
 }

@@ -7,44 +7,45 @@ use crate::image::GrayImage;
 /// Whether the ink is lighter than what it is written on: chalk on a blackboard, or a picture of
 /// MNIST. `coarse` is the picture, possibly averaged down; a few hundred pixels a side are enough.
 pub fn is_light_on_dark(coarse: &GrayImage) -> bool {
-    let (width, height) = (coarse.width(), coarse.height());
-    let balance = if width.max(height) <= 2 * CROP {
-        by_minority(coarse)
-    } else {
-        by_width(&ink::shrink(coarse, width.min(height).div_ceil(FINE)))
-    };
-    balance > 0.0
+    let [dark, light] = by_minority(coarse);
+    // Where both are, light and shadow meet. A crop has no room for that, and its strokes may be as
+    // wide as what they enclose.
+    let unsure = dark.min(light) * CLEARLY > dark.max(light);
+    if unsure && coarse.width().max(coarse.height()) > CROP {
+        let [dark, light] = by_width(coarse);
+        return light > dark;
+    }
+    light > dark
 }
 
-/// Shorter side, in pixels, of a picture whose strokes are looked at.
-const FINE: usize = 100;
+/// The ink weighs so many times as much as what is not ink.
+const CLEARLY: f64 = 100.0;
 
-/// Strokes are narrower than the paper between them, and than the borders of light and shadow. So
-/// the windows that just fill the strokes tell: a closing fills dark ones, an opening light ones.
-/// Above 0 if the light ones weigh more: cubed, so that paper grain does not count.
-fn by_width(picture: &GrayImage) -> f64 {
-    let pixels = picture.pixels();
+/// What is narrow and dark, and what is narrow and light: strokes are narrower than the paper between
+/// them, and than the borders of light and shadow. A closing fills the dark ones, an opening the
+/// light ones; the windows that just fill them count most. Cubed, so that paper grain does not count.
+fn by_width(picture: &GrayImage) -> [f64; 2] {
     let short = picture.width().min(picture.height());
-    let radii = [2, 4, 8, 16].into_iter().take_while(|radius| *radius == 2 || radius * 4 <= short);
-    let balance = |radius: usize| {
-        let closed = ink::closing(picture, radius);
-        let opened = ink::opening(picture, radius);
-        let pairs = pixels.iter().zip(closed.pixels().iter().zip(opened.pixels()));
-        let one = |(v, (closed, opened)): (&u8, (&u8, &u8))| {
-            f64::from(v - opened).powi(3) - f64::from(closed - v).powi(3)
-        };
+    let mut weights = [0.0; 2];
+    for radius in [1, 2, 4, 8, 16].into_iter().take_while(|radius| radius * 4 <= short) {
+        let filled = [ink::closing(picture, radius), ink::opening(picture, radius)];
         // A larger window fills the gaps between strokes too.
-        pairs.map(one).sum::<f64>() / (radius * radius) as f64
-    };
-    radii.map(balance).sum()
+        let importance = 1.0 / (radius * radius) as f64;
+        for (weight, filled) in weights.iter_mut().zip(&filled) {
+            let pairs = picture.pixels().iter().zip(filled.pixels());
+            let cubes = pairs.map(|(v, filled)| f64::from(v.abs_diff(*filled)).powi(3));
+            *weight += importance * cubes.sum::<f64>();
+        }
+    }
+    weights
 }
 
-/// In a crop, strokes may be as wide as what they enclose, but ink is the minority. So each pixel is
-/// compared with the median of its wide neighbourhood, which is the paper even where a third of it
-/// is written on, and which follows light. Above 0 if the lighter pixels weigh more.
-fn by_minority(coarse: &GrayImage) -> f64 {
+/// What is darker, and what is lighter, than the median of the wide neighbourhood, which is the paper
+/// even where a third of it is written on, and which follows light: ink is the minority. Cubed, so
+/// that paper grain does not count.
+fn by_minority(coarse: &GrayImage) -> [f64; 2] {
     let (width, height) = (coarse.width(), coarse.height());
-    let mut balance = 0.0f64;
+    let [mut dark, mut light] = [0.0; 2];
     for j in 0..GRID {
         let rows = j * height / GRID..(j + 1) * height / GRID;
         for i in 0..GRID {
@@ -59,12 +60,13 @@ fn by_minority(coarse: &GrayImage) -> f64 {
             );
             for y in rows.clone() {
                 for &value in &coarse.row(y)[columns.clone()] {
-                    balance += (f64::from(value) - f64::from(around)).powi(3);
+                    let cube = f64::from(value.abs_diff(around)).powi(3);
+                    if value < around { dark += cube } else { light += cube }
                 }
             }
         }
     }
-    balance
+    [dark, light]
 }
 
 /// Neighbourhoods a side.
