@@ -126,20 +126,18 @@ impl Scenes<'_> {
         let any_digit =
             |rng: &mut Rng| self.digits.image(rng.below(self.digits.len() as u32) as usize);
         match rng.below(100) {
-            0..22 => lines(written(pick(shapes::OTHERS, rng), rng), rng),
-            22..31 => lines(written(pick(shapes::LOOK_ALIKES, rng), rng), rng),
-            31..46 => lines(pen::invented(rng), rng),
-            46..51 => lines(pen::scribble(rng), rng),
-            51..55 => lines(joined(rng), rng),
-            55..70 => match self.pictures.any(NONE, rng) {
+            0..26 => lines(written(pick(shapes::OTHERS, rng), rng), rng),
+            26..37 => lines(pen::invented(rng), rng),
+            37..45 => lines(pen::scribble(rng), rng),
+            45..65 => match self.pictures.any(NONE, rng) {
                 Some(image) => Written::Image(image),
                 None => lines(written(pick(shapes::OTHERS, rng), rng), rng),
             },
-            70..75 => match self.things.any(NONE, rng) {
+            65..71 => match self.things.any(NONE, rng) {
                 Some(image) => Written::Image(image),
                 None => lines(pen::scribble(rng), rng),
             },
-            75..83 => {
+            71..83 => {
                 // A mirrored 0, 1 or 8 is one still, a 2 becomes a 5 and a 5 a 2.
                 let odd = |i: &usize| matches!(self.digits.label(*i), 3 | 4 | 6 | 7 | 9);
                 let odd = (index..self.digits.len()).chain(0..index).find(odd);
@@ -293,21 +291,6 @@ fn write(ink: &mut Ink, what: &Written, place: &Place, rng: &mut Rng) {
 fn written(shape: shapes::Shape, rng: &mut Rng) -> Vec<Vec<[f32; 2]>> {
     let wobble = 0.015 + 0.035 * rng.uniform();
     pen::strokes(shape, wobble, rng)
-}
-
-/// Two letters that run into one another, as in a word.
-fn joined(rng: &mut Rng) -> Vec<Vec<[f32; 2]>> {
-    let apart = 0.22 + 0.1 * rng.uniform();
-    let mut lines = Vec::new();
-    for side in [-apart, apart] {
-        let letter = written(pick(shapes::OTHERS, rng), rng);
-        lines.extend(
-            letter
-                .into_iter()
-                .map(|line| line.into_iter().map(|[x, y]| [0.5 * x + side, y]).collect::<Vec<_>>()),
-        );
-    }
-    lines
 }
 
 /// As a share of a character's height: from a hairline to a broad felt pen.

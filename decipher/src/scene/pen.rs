@@ -70,11 +70,11 @@ pub fn scribble(rng: &mut Rng) -> Vec<Polyline> {
         .collect()
 }
 
-/// A character that nobody knows: two to five plain strokes, each beginning on an earlier one or
+/// A character that nobody knows: three to five plain strokes, each beginning on an earlier one or
 /// beside it, as the letters of most scripts are made.
 pub fn invented(rng: &mut Rng) -> Vec<Polyline> {
     let mut lines: Vec<Polyline> = Vec::new();
-    for _ in 0..2 + rng.below(4) {
+    for _ in 0..3 + rng.below(3) {
         let start = match lines.len() {
             0 => [0, 1].map(|_| 0.8 * (rng.uniform() - 0.5)),
             n if rng.uniform() < 0.7 => {
