@@ -231,9 +231,14 @@ impl Ink {
                 let (u, v) = ((d * px - b * py) * inverse, (a * py - c * px) * inverse);
                 let [wave_x, wave_y] = waves.at(u, v);
                 let (u, v) = (20.0 * (u + wave_x) + 13.5, 20.0 * (v + wave_y) + 13.5);
-                let (left, top) = (u.floor(), v.floor());
-                let (s, t) = (u - left, v - top);
-                let (left, top) = (left as i32, top as i32);
+                // Beyond the digit's own pixels there is none of its ink.
+                let inside = -1.0..SIDE as f32;
+                if !inside.contains(&u) || !inside.contains(&v) {
+                    continue;
+                }
+                // From -1 on, what is cut off is what is rounded down, and `floor` is a call.
+                let (left, top) = ((u + 1.0) as i32 - 1, (v + 1.0) as i32 - 1);
+                let (s, t) = (u - left as f32, v - top as f32);
                 let row = |y: i32| pixel(left, y) * (1.0 - s) + pixel(left + 1, y) * s;
                 let value = row(top) * (1.0 - t) + row(top + 1) * t;
                 let ink = ((value - edge) / soft + 0.5).clamp(0.0, 1.0).min(value * 4.0);

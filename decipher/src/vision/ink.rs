@@ -40,8 +40,17 @@ pub fn shrink(picture: &GrayImage, factor: usize) -> GrayImage {
 pub fn background(coarse: &GrayImage, radius: usize) -> GrayImage {
     let short = coarse.width().min(coarse.height());
     let smooth = if short >= 64 { blur(coarse, 1) } else { coarse.clone() };
-    let closed = extreme(&extreme(&smooth, radius, u8::max), radius, u8::min);
-    blur(&closed, radius / 4)
+    blur(&closing(&smooth, radius), radius / 4)
+}
+
+/// The picture with all that is dark and narrower than `2 radius + 1` pixels filled.
+pub fn closing(picture: &GrayImage, radius: usize) -> GrayImage {
+    extreme(&extreme(picture, radius, u8::max), radius, u8::min)
+}
+
+/// The picture with all that is light and narrower than `2 radius + 1` pixels filled.
+pub fn opening(picture: &GrayImage, radius: usize) -> GrayImage {
+    extreme(&extreme(picture, radius, u8::min), radius, u8::max)
 }
 
 /// The radius of a window that no stroke fills, whatever the picture shows.

@@ -199,7 +199,7 @@ fn find_pieces(stages: &mut Stages, background: &GrayImage, factor: usize, rules
     stages.paper = Some(paper);
     stages.mask = threshold::above(&stages.ink, threshold::faint(threshold, paper));
     if rules == Rules::Erased {
-        stages.rules = rules::erase_rules(&mut stages.mask);
+        stages.rules = rules::erase_rules(&mut stages.mask, &stages.ink);
     }
     let least = (width.min(height) / 100).clamp(1, 8);
     stages.components = connected_components(&stages.mask, least);

@@ -7,30 +7,32 @@ use std::ops::Range;
 use super::clean::CROP;
 use super::components::{components_of_runs, runs_of};
 use super::{Component, Mask, Run};
-use crate::image::Rect;
+use crate::image::{GrayImage, Rect};
 
 /// Erases straight thin lines that run across the picture, or along its edge, or beside others of
 /// their kind. Returns what they covered.
 ///
 /// A line is where the ink is thin across it; where a stroke crosses the line, the ink is thick,
-/// and stays.
-pub fn erase_rules(mask: &mut Mask) -> Vec<Rect> {
+/// and stays. So does what is clearly darker than the line: a stroke that runs along it. `ink` tells
+/// how dark the picture is where.
+pub fn erase_rules(mask: &mut Mask, ink: &GrayImage) -> Vec<Rect> {
     let short = mask.width().min(mask.height());
     let mut erased = Vec::new();
     // What crosses a crop of one digit is a stroke of it as likely.
     if mask.width().max(mask.height()) > CROP {
         for axis in [Axis::Across, Axis::Down] {
-            through::erase(mask, axis, &mut erased);
+            through::erase(mask, ink, axis, &mut erased);
         }
     }
     // The thinnest first: seen with a coarse eye, a thin line goes into the strokes it touches.
-    let mut ink = Thickness::new(mask);
+    let mut thickness = Thickness::new(mask);
     for thick in THICKNESSES.into_iter().take_while(|&thick| thick == 2 || thick * 16 <= short) {
         for axis in [Axis::Across, Axis::Down] {
             let before = erased.len();
-            erase_axis(mask, &ink, axis, thick, &mut erased);
+            let thin = thickness.thin(axis, thick);
+            erase_axis(mask, ink, &thin, axis, thick, &mut erased);
             if erased.len() > before {
-                ink = Thickness::new(mask);
+                thickness = Thickness::new(mask);
             }
         }
     }
@@ -40,9 +42,17 @@ pub fn erase_rules(mask: &mut Mask) -> Vec<Rect> {
 /// Widths of lines that are looked for, in pixels.
 const THICKNESSES: [usize; 5] = [2, 3, 5, 8, 12];
 
-fn erase_axis(mask: &mut Mask, ink: &Thickness, axis: Axis, thick: usize, erased: &mut Vec<Rect>) {
+/// Erases the lines among `thin`, the ink of at most `thick` pixels across `axis`.
+fn erase_axis(
+    mask: &mut Mask,
+    ink: &GrayImage,
+    thin: &[Run],
+    axis: Axis,
+    thick: usize,
+    erased: &mut Vec<Rect>,
+) {
     let (width, height) = (mask.width(), mask.height());
-    let mut segments = components_of_runs(&ink.thin(axis, thick), thick);
+    let mut segments = components_of_runs(thin, thick);
     segments.retain(|s| {
         let length = axis.length(&s.bounds);
         length >= thick && s.area <= thick * length
@@ -51,19 +61,24 @@ fn erase_axis(mask: &mut Mask, ink: &Thickness, axis: Axis, thick: usize, erased
     let reach = (12 * thick).min(width.min(height) / 3).max(8);
     for line in choose(chain(&segments, axis, thick, reach), axis, width, height) {
         let pieces: Vec<&Component> = line.segments.iter().map(|&i| &segments[i]).collect();
-        erase_along(mask, axis, &pieces, thick);
+        let stretches = stretches_along(mask, axis, &pieces, thick);
+        erase_paler(mask, ink, axis, &stretches);
         erased.push(line.bounds);
     }
 }
 
-/// Erases a line along its whole way, also where it is a little thicker than elsewhere, but not
-/// where a stroke crosses it.
-fn erase_along(mask: &mut Mask, axis: Axis, pieces: &[&Component], thick: usize) {
+/// What is to be erased at a place along a line: the ink across it.
+type Stretch = (usize, Range<usize>);
+
+/// A line along its whole way, also where it is a little thicker than elsewhere, but not where a
+/// stroke crosses it.
+fn stretches_along(mask: &Mask, axis: Axis, pieces: &[&Component], thick: usize) -> Vec<Stretch> {
     let (along, across) = axis.sizes(mask);
     // Where the middle of the line is known: at the ends of each piece.
     let mut known: Vec<(usize, f32)> = pieces.iter().flat_map(|p| axis.ends(p)).collect();
     known.sort_unstable_by_key(|&(at, _)| at);
     let mut next = 0;
+    let mut stretches = Vec::new();
     for position in 0..along {
         while next < known.len() && known[next].0 < position {
             next += 1;
@@ -81,10 +96,38 @@ fn erase_along(mask: &mut Mask, axis: Axis, pieces: &[&Component], thick: usize)
         let Some(hit) = (low..high).find(|&i| axis.ink(mask, position, i)) else { continue };
         let stretch = axis.stretch(mask, position, hit);
         if stretch.len() <= thick + 2 {
-            axis.erase(mask, position, stretch);
+            stretches.push((position, stretch));
+        }
+    }
+    stretches
+}
+
+/// Erases a line but for what is clearly darker than most of it.
+fn erase_paler(mask: &mut Mask, ink: &GrayImage, axis: Axis, line: &[Stretch]) {
+    let value = |along: usize, across: usize| {
+        let (x, y) = axis.at(along, across);
+        ink.row(y)[x]
+    };
+    let darkest = |(at, stretch): &Stretch| stretch.clone().map(|i| value(*at, i)).max();
+    let mut darkness: Vec<u8> = line.iter().filter_map(darkest).collect();
+    if darkness.is_empty() {
+        return;
+    }
+    let mut quantile = |part: usize| {
+        let rank = darkness.len() / part;
+        f32::from(*darkness.select_nth_unstable(rank).1)
+    };
+    let (usual, pale) = (quantile(2), quantile(8));
+    let most = usual + (DARKER * usual).max(3.0 * (usual - pale));
+    for (at, stretch) in line {
+        for across in stretch.clone().filter(|&i| f32::from(value(*at, i)) <= most) {
+            axis.erase(mask, *at, across);
         }
     }
 }
+
+/// What is so much darker than a line, as a share of the line's darkness, is no part of it.
+const DARKER: f32 = 0.3;
 
 /// The way a line runs.
 #[derive(Clone, Copy, PartialEq)]
@@ -120,11 +163,9 @@ impl Axis {
         start..(hit..across).find(|i| !ink(i)).unwrap_or(across)
     }
 
-    fn erase(self, mask: &mut Mask, along: usize, across: Range<usize>) {
-        for i in across {
-            let (x, y) = self.at(along, i);
-            mask.row_mut(y)[x] = false;
-        }
+    fn erase(self, mask: &mut Mask, along: usize, across: usize) {
+        let (x, y) = self.at(along, across);
+        mask.row_mut(y)[x] = false;
     }
 
     fn length(self, b: &Rect) -> usize {
@@ -295,13 +336,32 @@ mod tests {
         Mask::new(width, height, (0..width * height).map(|i| ink(i % width, i / width)).collect())
     }
 
+    /// Of ink that is as dark everywhere.
+    fn erased(mask: &mut Mask) -> Vec<Rect> {
+        let ink = GrayImage::filled(mask.width(), mask.height(), 200);
+        erase_rules(mask, &ink)
+    }
+
     #[test]
     fn a_ruled_line_goes_and_the_stroke_on_it_stays_whole() {
         let stroke = |x: usize, y: usize| (48..54).contains(&x) && (20..80).contains(&y);
         let slope = |x: usize, y: usize| (50 + x / 25..52 + x / 25).contains(&y);
         let mut paper = mask(100, 100, |x, y| stroke(x, y) || slope(x, y));
-        assert_eq!(erase_rules(&mut paper).len(), 1);
+        assert_eq!(erased(&mut paper).len(), 1);
         assert_eq!(paper, mask(100, 100, stroke));
+    }
+
+    #[test]
+    fn a_stroke_along_a_paler_line_stays() {
+        let line = |y: usize| (50..53).contains(&y);
+        let bar = |x: usize, y: usize| (30..60).contains(&x) && line(y);
+        let leg = |x: usize, y: usize| (56..60).contains(&x) && (20..53).contains(&y);
+        let stroke = |x: usize, y: usize| bar(x, y) || leg(x, y);
+        let mut paper = mask(120, 100, |x, y| line(y) || stroke(x, y));
+        let darkness = |i: usize| if stroke(i % 120, i / 120) { 180 } else { 100 };
+        let ink = GrayImage::new(120, 100, (0..120 * 100).map(darkness).collect());
+        assert_eq!(erase_rules(&mut paper, &ink).len(), 1);
+        assert_eq!(paper, mask(120, 100, stroke));
     }
 
     #[test]
@@ -309,7 +369,7 @@ mod tests {
         let square = |x: usize, y: usize| x % 40 == 9 || y % 40 == 9;
         let digit = |x: usize, y: usize| (100..106).contains(&x) && (60..150).contains(&y);
         let mut paper = mask(240, 240, |x, y| square(x, y) || digit(x, y));
-        assert_eq!(erase_rules(&mut paper).len(), 12);
+        assert_eq!(erased(&mut paper).len(), 12);
         let left: Vec<usize> =
             connected_components(&paper, 0).iter().map(|c| c.area).filter(|&a| a > 4).collect();
         assert_eq!(left, [6 * 90]);
@@ -323,7 +383,7 @@ mod tests {
         };
         let mut row = mask(180, 80, |x, y| (30..150).contains(&x) && seven(x, y));
         let before = row.clone();
-        assert!(erase_rules(&mut row).is_empty());
+        assert!(erased(&mut row).is_empty());
         assert_eq!(row, before);
     }
 }

@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use super::{Axis, Mask};
-use crate::image::Rect;
+use super::{Axis, Mask, Stretch, erase_paler};
+use crate::image::{GrayImage, Rect};
 
 /// Longest side, in cells, of the grid that votes.
 const COARSE: usize = 512;
@@ -14,7 +14,7 @@ const STEEP: f32 = 0.12;
 const MOST_LINES: usize = 100;
 
 /// Erases the lines of `axis` that cross the whole picture, but not the strokes that cross them.
-pub fn erase(mask: &mut Mask, axis: Axis, erased: &mut Vec<Rect>) {
+pub fn erase(mask: &mut Mask, ink: &GrayImage, axis: Axis, erased: &mut Vec<Rect>) {
     let (along, across) = axis.sizes(mask);
     if along == 0 || across == 0 {
         return;
@@ -40,10 +40,14 @@ pub fn erase(mask: &mut Mask, axis: Axis, erased: &mut Vec<Rect>) {
         let reaches = |at: &[usize]| at.iter().any(|&p| runs[p].is_some());
         let to_edges = reaches(&inside[..end]) && reaches(&inside[inside.len() - end..]);
         if to_edges && thick * 12 <= across && thin * 5 >= along * 2 {
+            let stretches: Vec<Stretch> = runs
+                .into_iter()
+                .enumerate()
+                .filter_map(|(position, run)| Some((position, run.filter(|r| r.len() <= most)?)))
+                .collect();
+            erase_paler(mask, ink, axis, &stretches);
             let mut covered: Option<Rect> = None;
-            for (position, run) in runs.iter().enumerate() {
-                let Some(run) = run.as_ref().filter(|run| run.len() <= most) else { continue };
-                axis.erase(mask, position, run.clone());
+            for &(position, ref run) in &stretches {
                 let pixel = |across: usize| {
                     let (x, y) = axis.at(position, across);
                     Rect { x, y, width: 1, height: 1 }
@@ -206,6 +210,14 @@ mod tests {
         Mask::new(width, height, (0..width * height).map(|i| ink(i % width, i / width)).collect())
     }
 
+    /// Erases lines that are as dark as what is written; returns where they were.
+    fn erased(mask: &mut Mask, axis: Axis) -> Vec<Rect> {
+        let ink = GrayImage::filled(mask.width(), mask.height(), 200);
+        let mut erased = Vec::new();
+        erase(mask, &ink, axis, &mut erased);
+        erased
+    }
+
     /// Rows of upright strokes, half of the paper's width.
     fn writing(x: usize, y: usize) -> bool {
         x % 20 >= 10 && (30..70).contains(&y)
@@ -215,9 +227,7 @@ mod tests {
     fn a_line_as_thick_as_the_pen_goes_from_under_the_writing() {
         let line = |x: usize, y: usize| (44 + x / 30..50 + x / 30).contains(&y);
         let mut paper = mask(300, 100, |x, y| writing(x, y) || line(x, y));
-        let mut erased = Vec::new();
-        erase(&mut paper, Axis::Across, &mut erased);
-        assert_eq!(erased.len(), 1);
+        assert_eq!(erased(&mut paper, Axis::Across).len(), 1);
         assert!(paper == mask(300, 100, writing));
     }
 
@@ -225,7 +235,7 @@ mod tests {
     fn a_line_that_bends_is_followed_across_a_large_page() {
         let wave = |x: usize| 600 + (8.0 * (x as f32 / 300.0).sin()) as usize;
         let mut paper = mask(1500, 1200, |x, y| (wave(x)..wave(x) + 5).contains(&y));
-        erase(&mut paper, Axis::Across, &mut Vec::new());
+        erased(&mut paper, Axis::Across);
         let left = paper.ink().iter().filter(|ink| **ink).count();
         assert!(left < 75, "{left} of 7500 pixels are left");
     }
@@ -236,9 +246,7 @@ mod tests {
         let dark = |_: usize, y: usize| y >= 60;
         for ink in [bar as fn(usize, usize) -> bool, dark, writing] {
             let mut paper = mask(300, 100, ink);
-            let mut erased = Vec::new();
-            erase(&mut paper, Axis::Across, &mut erased);
-            assert!(erased.is_empty() && paper == mask(300, 100, ink));
+            assert!(erased(&mut paper, Axis::Across).is_empty() && paper == mask(300, 100, ink));
         }
     }
 
@@ -247,7 +255,7 @@ mod tests {
         for (width, height) in [(0, 0), (1, 1), (1, 50), (50, 1)] {
             let mut paper = mask(width, height, |_, _| true);
             for axis in [Axis::Across, Axis::Down] {
-                erase(&mut paper, axis, &mut Vec::new());
+                erased(&mut paper, axis);
             }
         }
     }
