@@ -40,7 +40,7 @@ export class ReadView {
     this.later = 0;
     /** @type {SVGElement | null} */
     this.overlay = null;
-    this.hint = h("div", { class: "hint" }, h("div", null, h("b", null, "Draw digits here"), "or drop, paste or choose a picture"));
+    this.hint = h("div", { class: "hint" }, h("div", null, h("b", null, "Draw digits here"), "or drop, paste or choose a picture", h("p", { class: "small keys" }, KEYS)));
     this.stage = h("div", { class: "stage" }, this.pad.canvas, this.hint);
     this.file = h("input", { type: "file", accept: "image/*", hidden: true, id: "file", onchange: () => this.take(this.file.files?.[0]) });
     this.answer = h("div", { class: "answer none", id: "answer", role: "status", "aria-live": "polite" }, "Nothing yet");
@@ -55,7 +55,7 @@ export class ReadView {
       h("span", { class: "grow" }),
       h("button", { onclick: () => !this.pad.empty && this.pad.undo() }, "Undo"),
       h("button", { onclick: () => this.clear() }, "Clear"), this.file);
-    this.left = h("section", { class: "card stack", "aria-label": "Picture" }, this.stage, h("p", { class: "soft small keys" }, KEYS), tools);
+    this.left = h("section", { class: "card stack", "aria-label": "Picture" }, this.stage, tools);
     this.root = h("div", null,
       intro("What does it say?", "Draw a number, or show a photo of one. Every digit comes with how sure the network is, and what is no digit is said to be none."),
       h("div", { class: "grid wide-left" },
