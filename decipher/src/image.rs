@@ -49,6 +49,15 @@ impl GrayImage {
         &mut self.pixels
     }
 
+    /// What lies in a rectangle.
+    ///
+    /// # Panics
+    /// If the rectangle is not inside the picture.
+    pub fn crop(&self, to: &Rect) -> Self {
+        let rows = (to.y..to.bottom()).flat_map(|y| &self.row(y)[to.x..to.right()]);
+        Self::new(to.width, to.height, rows.copied().collect())
+    }
+
     /// One row of `width` pixels.
     ///
     /// # Panics

@@ -5,6 +5,7 @@
 //!
 //! 1. `polarity`: is the ink dark or light?
 //! 2. `ink`: light and shadow divided out; what is left is ink.
+//!    `cell`: of a crop of a table's cell, what lies inside its lines.
 //! 3. `threshold`: which pixels are ink, or is the paper blank?
 //!    `rules`: ruled lines and squares go.
 //! 4. `components`: pieces of ink.
@@ -15,6 +16,7 @@
 //!
 //! Nothing here knows what a digit looks like.
 
+mod cell;
 mod clean;
 mod components;
 mod cut;
@@ -190,16 +192,20 @@ fn find_ink(picture: &GrayImage, rules: Rules) -> Stages {
 fn find_pieces(stages: &mut Stages, background: &GrayImage, factor: usize, rules: Rules) {
     let (width, height) = (stages.gray.width(), stages.gray.height());
     stages.ink = ink::divide_out(&stages.gray, background, factor, stages.light_on_dark);
-    let histogram = threshold::histogram(&stages.ink);
-    let paper = threshold::paper(&histogram);
     stages.rules.clear();
+    let mut histogram = threshold::histogram(&stages.ink);
+    if let Some(inside) = cell::inside(&stages.ink) {
+        histogram = threshold::histogram(&stages.ink.crop(&inside));
+        cell::clear_around(&mut stages.ink, &inside);
+    }
+    let paper = threshold::paper(&histogram);
     stages.components.clear();
     stages.threshold = threshold::ink_threshold(&histogram, paper);
     let Some(threshold) = stages.threshold else { return };
     stages.paper = Some(paper);
     stages.mask = threshold::above(&stages.ink, threshold::faint(threshold, paper));
     if rules == Rules::Erased {
-        stages.rules = rules::erase_rules(&mut stages.mask, &stages.ink);
+        stages.rules.extend(rules::erase_rules(&mut stages.mask, &stages.ink));
     }
     let least = (width.min(height) / 100).clamp(1, 8);
     stages.components = connected_components(&stages.mask, least);

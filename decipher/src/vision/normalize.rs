@@ -45,7 +45,7 @@ fn cut_out(ink: &GrayImage, pieces: &[&Component]) -> Option<GrayImage> {
                 .copy_from_slice(&ink.row(y)[columns.clone()]);
         }
     }
-    Some(crop(&cut, inked(&cut)?))
+    Some(cut.crop(&inked(&cut)?))
 }
 
 /// Where there is more than a trace of ink.
@@ -65,11 +65,6 @@ fn inked(picture: &GrayImage) -> Option<Rect> {
 
 /// Ink of less than this fraction of a stroke's is a trace.
 const TRACE: u8 = 25;
-
-fn crop(picture: &GrayImage, to: Rect) -> GrayImage {
-    let rows = (to.y..to.bottom()).flat_map(|y| &picture.row(y)[to.x..to.right()]);
-    GrayImage::new(to.width, to.height, rows.copied().collect())
-}
 
 /// What the middle of the strokes holds: the mean of the inkiest tenth of what is not bare paper.
 fn core(pixels: &[u8]) -> u8 {
