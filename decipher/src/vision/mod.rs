@@ -215,13 +215,20 @@ fn find_pieces(stages: &mut Stages, background: &GrayImage, factor: usize, rules
 /// Longest side of the picture that light is judged on, in pixels.
 const COARSE: usize = 256;
 
+/// Smaller than this, in pixels both high and wide, nobody can read a digit.
+const LEGIBLE: usize = 6;
+
 /// Stages 7 and 8.
 fn arrange(stages: &mut Stages, pieces: &[Component], groups: &[Vec<usize>]) -> Vec<Line> {
     let union = |boxes: &mut dyn Iterator<Item = Rect>| {
         boxes.reduce(|a, b| a.union(&b)).unwrap_or_else(|| unreachable!("no group is empty"))
     };
-    let boxes: Vec<Rect> =
-        groups.iter().map(|g| union(&mut g.iter().map(|&i| pieces[i].bounds))).collect();
+    let around = |g: &Vec<usize>| union(&mut g.iter().map(|&i| pieces[i].bounds));
+    let (groups, boxes): (Vec<&Vec<usize>>, Vec<Rect>) = groups
+        .iter()
+        .map(|group| (group, around(group)))
+        .filter(|(_, bounds)| bounds.width.max(bounds.height) >= LEGIBLE)
+        .unzip();
     let mut order = lines::reading_order(&boxes);
     order.iter_mut().for_each(|line| lines::drop_small(line, &boxes));
     let gaps = lines::word_gaps(&order, &boxes);
@@ -249,6 +256,19 @@ fn arrange(stages: &mut Stages, pieces: &[Component], groups: &[Vec<usize>]) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_few_pixels_are_no_digit_and_a_few_more_may_be_one() {
+        let stroke = |height: usize| {
+            let ink =
+                |i: usize| (40..42).contains(&(i % 85)) && (30..30 + height).contains(&(i / 85));
+            GrayImage::new(85, 85, (0..85 * 85).map(|i| if ink(i) { 30 } else { 240 }).collect())
+        };
+        for find in [segment, single] {
+            assert!(find(&stroke(5)).lines.is_empty());
+            assert_eq!(find(&stroke(8)).lines.len(), 1);
+        }
+    }
 
     #[test]
     fn a_shadow_at_the_edge_is_no_ink() {
