@@ -19,10 +19,11 @@ pub fn erase_rules(mask: &mut Mask, ink: &GrayImage) -> Vec<Rect> {
     let short = mask.width().min(mask.height());
     let mut erased = Vec::new();
     // What crosses a crop of one digit is a stroke of it as likely.
-    if mask.width().max(mask.height()) > CROP {
-        for axis in [Axis::Across, Axis::Down] {
-            through::erase(mask, ink, axis, &mut erased);
-        }
+    if mask.width().max(mask.height()) <= CROP {
+        return erased;
+    }
+    for axis in [Axis::Across, Axis::Down] {
+        through::erase(mask, ink, axis, &mut erased);
     }
     // The thinnest first: seen with a coarse eye, a thin line goes into the strokes it touches.
     let mut thickness = Thickness::new(mask);
