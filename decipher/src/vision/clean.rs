@@ -53,16 +53,18 @@ pub fn drop_rules(components: &mut Vec<Component>, width: usize, height: usize) 
 }
 
 /// Frames, the table beside the sheet and shadows in corners: pieces that lie along an edge of the
-/// picture. Never drops all: a digit cut out tightly lies along the edges as well.
+/// picture. Never drops all, and nothing of a crop: a digit cut out tightly lies along the edges as
+/// well.
 pub fn drop_frames(components: &mut Vec<Component>, width: usize, height: usize) {
-    // What is left of a crop that a digit fills: dust.
-    let least = if width.max(height) <= CROP { height / 5 } else { 0 };
+    if width.max(height) <= CROP {
+        return;
+    }
     let inside = |c: &Component| {
         let along = edge_contact(c, width, height);
         along.iter().zip([width, width, height, height]).all(|(&n, side)| n * 4 < side)
             && !(c.bounds.width * 10 > width * 9 && c.bounds.height * 10 > height * 9)
     };
-    if components.iter().any(|c| inside(c) && c.extent() >= least) {
+    if components.iter().any(inside) {
         components.retain(inside);
     }
 }
