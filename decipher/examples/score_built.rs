@@ -1,5 +1,5 @@
-//! Scores pictures that are made here: numbers of 2 to 8 digits, touching pairs, and what is no
-//! digit.
+//! Scores pictures that are made here: numbers of 2 to 8 digits, touching pairs, cells of puzzles,
+//! and what is no digit.
 //!
 //! `cargo run --release -p decipher --example score_built -- [--test] [--model FILE] [--things DIR]
 //! [--sheet OUT.png] MNIST_DIRECTORY`
@@ -22,6 +22,8 @@ const NUMBERS: u64 = 2_000;
 /// Pictures of no digit, and those that are drawn here if there are things besides.
 const OTHERS: usize = 10_000;
 const DRAWN: usize = 5_000;
+/// Most failures of a kind on the sheet.
+const SHOWN: usize = 48;
 
 fn main() {
     let (mut model, mut test, mut things, mut sheet) = (Model::bundled(), false, None, None);
@@ -45,11 +47,18 @@ fn main() {
         train.range(train.len() - 5_000..train.len())
     };
     let recognizer = Recognizer::new(model);
-    let mut wrong = numbers(&recognizer, &digits, false);
-    wrong.extend(numbers(&recognizer, &digits, true));
+    let wrong = [
+        numbers(&recognizer, &digits, false),
+        numbers(&recognizer, &digits, true),
+        cells(&recognizer, &digits),
+    ];
     others(&recognizer, &digits, things.as_deref());
     if let Some(path) = sheet {
-        std::fs::write(path, drawn(&wrong).png()).expect("the sheet is written");
+        std::fs::write(
+            path,
+            drawn(wrong.iter().flat_map(|wrong| wrong.iter().take(SHOWN)).collect()).png(),
+        )
+        .expect("the sheet is written");
     }
 }
 
@@ -79,6 +88,22 @@ fn numbers(recognizer: &Recognizer, digits: &Dataset, touching: bool) -> Vec<Wro
     all.into_iter().filter(|(number, read)| number.text != *read).collect()
 }
 
+/// How many cells are read as they are: with a digit, or empty; and those that are not.
+fn cells(recognizer: &Recognizer, digits: &Dataset) -> Vec<Wrong> {
+    let read = |i: u64| {
+        let number = scene::cell(digits, &mut Rng::new(9, &[i]));
+        let read = recognizer.read(&number.picture).text();
+        (number, read)
+    };
+    let all: Vec<Wrong> = (0..NUMBERS).into_par_iter().map(read).collect();
+    for (what, empty) in [("cells with a digit", false), ("empty cells", true)] {
+        let of: Vec<&Wrong> = all.iter().filter(|(n, _)| n.text.is_empty() == empty).collect();
+        let right = of.iter().filter(|(n, read)| n.text == *read).count();
+        println!("{what}: {:.2} % of {}", 100.0 * right as f64 / of.len() as f64, of.len());
+    }
+    all.into_iter().filter(|(number, read)| number.text != *read).collect()
+}
+
 /// How many pictures of no digit are called a digit with confidence.
 fn others(recognizer: &Recognizer, digits: &Dataset, things: Option<&Path>) {
     let (empty, mut glyphs) = (Examples::default(), Vec::new());
@@ -102,9 +127,8 @@ fn others(recognizer: &Recognizer, digits: &Dataset, things: Option<&Path>) {
     println!("no digits: {share:.2} % of {} called a digit at 0.9", probabilities.len());
 }
 
-fn drawn(wrong: &[Wrong]) -> Canvas {
+fn drawn(shown: Vec<&Wrong>) -> Canvas {
     const CELL: (usize, usize) = (300, 110);
-    let shown = &wrong[..wrong.len().min(96)];
     let rows = shown.len().div_ceil(4).max(1);
     let mut canvas = Canvas::filled(4 * CELL.0, rows * CELL.1, [235, 235, 245]);
     for (i, (Number { picture, text, .. }, read)) in shown.iter().enumerate() {

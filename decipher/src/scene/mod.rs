@@ -5,6 +5,7 @@
 //! [`Scenes`] then sends the photograph through the same [`vision`] as any other
 //! picture, so that a network learns from what it will see.
 
+mod cell;
 mod examples;
 mod number;
 mod paper;
@@ -19,6 +20,7 @@ use crate::data::Dataset;
 use crate::image::GrayImage;
 use crate::vision;
 
+pub use cell::cell;
 pub use examples::{Examples, Part, PicturesError};
 pub use number::{Number, number};
 use paper::Paper;
