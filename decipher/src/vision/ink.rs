@@ -53,6 +53,12 @@ pub fn opening(picture: &GrayImage, radius: usize) -> GrayImage {
     extreme(&extreme(picture, radius, u8::min), radius, u8::max)
 }
 
+/// The picture with all that is light (ink, where 255 is ink) widened by `radius` pixels to all
+/// sides.
+pub fn widen(picture: &GrayImage, radius: usize) -> GrayImage {
+    extreme(picture, radius, u8::max)
+}
+
 /// The radius of a window that no stroke fills, whatever the picture shows.
 pub fn reach(coarse: &GrayImage) -> usize {
     let short = coarse.width().min(coarse.height());

@@ -1,6 +1,6 @@
 //! One digit, of any size and place, as MNIST would hold it.
 
-use super::Component;
+use super::{Component, ink};
 use crate::image::{GrayImage, Rect};
 
 /// Side of MNIST's pictures, in pixels.
@@ -17,6 +17,7 @@ const BOX: usize = 20;
 pub fn normalize(ink: &GrayImage, pieces: &[&Component]) -> [u8; SIDE * SIDE] {
     let mut pixels = [0; SIDE * SIDE];
     let Some(cut) = cut_out(ink, pieces) else { return pixels };
+    let cut = thicken(cut, stroke_width(pieces));
     let long = cut.width().max(cut.height());
     let fit = |side: usize| ((2 * side * BOX + long) / (2 * long)).max(1);
     let mut small = resize(&cut, fit(cut.width()), fit(cut.height()));
@@ -47,6 +48,35 @@ fn cut_out(ink: &GrayImage, pieces: &[&Component]) -> Option<GrayImage> {
     }
     Some(cut.crop(&inked(&cut)?))
 }
+
+/// The usual width of the strokes, measured across: digits are upright more than they lie.
+fn stroke_width(pieces: &[&Component]) -> usize {
+    let runs = pieces.iter().flat_map(|c| &c.runs);
+    let mut widths: Vec<usize> = runs.map(|run| run.end - run.start).collect();
+    let middle = widths.len() / 2;
+    widths.select_nth_unstable(middle).1.to_owned()
+}
+
+/// Draws hairlines with a pen as broad as MNIST's finest. Shrunk as they are, they would be pale
+/// and dotted, and larger digits more so.
+fn thicken(cut: GrayImage, stroke: usize) -> GrayImage {
+    let long = cut.width().max(cut.height()) as f32;
+    let finest = FINEST * long / BOX as f32;
+    let missing = finest - stroke as f32;
+    let radius = (missing / 2.0).round() as usize;
+    if (stroke as f32) * 1.3 > finest || radius == 0 {
+        return cut;
+    }
+    let (width, height) = (cut.width() + 2 * radius, cut.height() + 2 * radius);
+    let mut roomy = GrayImage::filled(width, height, 0);
+    for (y, row) in cut.pixels().chunks_exact(cut.width()).enumerate() {
+        roomy.pixels_mut()[(y + radius) * width + radius..][..row.len()].copy_from_slice(row);
+    }
+    ink::widen(&roomy, radius)
+}
+
+/// The width of MNIST's finest strokes, in pixels of the 20 x 20.
+const FINEST: f32 = 1.6;
 
 /// Where there is more than a trace of ink.
 fn inked(picture: &GrayImage) -> Option<Rect> {
@@ -161,3 +191,45 @@ fn place(small: &GrayImage) -> (usize, usize) {
 /// Where MNIST has the centre of mass, counted in pixels from the middle of the first: the corner
 /// between the four middle pixels would be 13.5.
 const MIDDLE: f64 = 14.0;
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Mask, connected_components};
+    use super::*;
+
+    /// A ring of `side` pixels, drawn `stroke` pixels wide.
+    fn ring(side: usize, stroke: usize) -> [u8; SIDE * SIDE] {
+        let (size, middle) = (side + 20, (side + 20) as f32 / 2.0);
+        let ink = |i: usize| {
+            let (x, y) = ((i % size) as f32 + 0.5 - middle, (i / size) as f32 + 0.5 - middle);
+            let off = (side as f32 / 2.0 - x.hypot(y)) * 2.0;
+            (0.0..2.0 * stroke as f32).contains(&off)
+        };
+        let mask = Mask::new(size, size, (0..size * size).map(ink).collect());
+        let grey = mask.ink().iter().map(|&ink| if ink { 220 } else { 0 }).collect();
+        let pieces = connected_components(&mask, 0);
+        normalize(&GrayImage::new(size, size, grey), &pieces.iter().collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn hairlines_are_as_dark_and_whole_as_strokes() {
+        let share = |glyph: [u8; SIDE * SIDE]| {
+            let dark = glyph.iter().filter(|&&v| v > 160).count();
+            dark as f32 / glyph.iter().filter(|&&v| v > 40).count() as f32
+        };
+        let pen = ring(60, 5);
+        for (side, stroke) in [(60, 2), (120, 3), (300, 6)] {
+            let hair = ring(side, stroke);
+            assert!(share(hair) > 0.8 * share(pen), "{side}: {} {}", share(hair), share(pen));
+            let ink = |glyph: [u8; SIDE * SIDE]| glyph.iter().map(|&v| f32::from(v)).sum::<f32>();
+            assert!((0.6..1.2).contains(&(ink(hair) / ink(pen))), "{side}");
+        }
+    }
+
+    #[test]
+    fn what_is_broad_enough_is_not_widened() {
+        let picture = GrayImage::filled(40, 60, 100);
+        assert_eq!(thicken(picture.clone(), 6), picture);
+        assert_eq!(thicken(picture, 1).width(), 44);
+    }
+}
