@@ -295,9 +295,9 @@ fn written(shape: shapes::Shape, rng: &mut Rng) -> Vec<Vec<[f32; 2]>> {
     pen::strokes(shape, wobble, rng)
 }
 
-/// As a share of a character's height: from a hairline to a broad felt pen.
+/// As a share of a character's height: from a line of one pixel on a screen to a broad felt pen.
 fn pen_width(rng: &mut Rng) -> f32 {
-    0.035 * (5.5f32).powf(rng.uniform())
+    0.02 * (10.0f32).powf(rng.uniform())
 }
 
 fn pick<T: Copy>(from: &[T], rng: &mut Rng) -> T {
@@ -366,6 +366,17 @@ mod tests {
         let right =
             |((_, class), p): &(&([u8; 784], u8), &[f32; 10])| crate::metrics::best(p).0 == *class;
         let share = all.iter().zip(&read).filter(right).count() as f32 / all.len() as f32;
+        assert!(share > 0.85, "{share}");
+    }
+
+    #[test]
+    fn digits_in_cells_are_read_and_empty_cells_left_alone() {
+        let (digits, reader) = (crate::data::sample(), crate::recognizer::Recognizer::bundled());
+        let right = |i: &u64| {
+            let Number { picture, text, .. } = cell(&digits, &mut Rng::new(2, &[*i]));
+            reader.read(&picture).text() == text
+        };
+        let share = (0..400).filter(right).count() as f64 / 400.0;
         assert!(share > 0.85, "{share}");
     }
 

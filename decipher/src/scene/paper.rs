@@ -49,7 +49,12 @@ impl Paper {
                 (0.0, 1.0)
             },
             squared: chance(rng, 0.5),
-            blur: (rng.below(4) as f32 * rng.uniform() * (size / 24.0).min(2.5)) as u32,
+            blur: if chance(rng, 0.15) {
+                // Out of focus, by up to a seventh of the digit.
+                (2.0 * (0.14 * size * rng.uniform()).powi(2)).min(12.0) as u32
+            } else {
+                (rng.below(4) as f32 * rng.uniform() * (size / 24.0).min(2.5)) as u32
+            },
             // Noise as strong as the ink would hide it from people too.
             grain: noise.min(40.0 * contrast),
             jpeg: chance(rng, 0.3).then(|| 40 + rng.below(56) as u8),
