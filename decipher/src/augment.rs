@@ -1,16 +1,16 @@
 //! Distortions: a digit, written again a little differently.
 
 use decipher_nn::Rng;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::data::Dataset;
 
 const SIDE: usize = Dataset::SIDE;
 
 /// How far a digit may be distorted. Every amount is drawn evenly between minus and plus the
-/// given one (`elastic`, `stroke` and `erase` excepted) and is keyed by (seed, epoch, digit), so that it
+/// given one (`elastic`, `stroke`, `erase` and `noise` excepted) and is keyed by (seed, epoch, digit), so that it
 /// does not matter which thread draws it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Augment {
     /// Pixels, sideways and up or down; at most 8.
@@ -30,6 +30,8 @@ pub struct Augment {
     /// Largest side, in pixels, of a square of paper that covers a part (DeVries and Taylor 2017);
     /// at most 28.
     pub erase: f32,
+    /// Standard deviation of the noise that is added to every pixel, of 255; at most 128.
+    pub noise: f32,
 }
 
 /// Displacements are drawn on a grid of this many points a side and interpolated between.
@@ -45,6 +47,7 @@ impl Augment {
             ("elastic", self.elastic, 8.0),
             ("stroke", self.stroke, 1.0),
             ("erase", self.erase, SIDE as f32),
+            ("noise", self.noise, 128.0),
         ] {
             if !(0.0..=most).contains(&value) {
                 return Err(format!("augment.{name} = {value} is not in [0, {most}]"));
@@ -101,6 +104,12 @@ impl Augment {
             let (left, top) = (place(), place());
             for row in out.chunks_exact_mut(SIDE).skip(top).take(side) {
                 row[left..][..side].fill(0);
+            }
+        }
+        if self.noise > 0.0 {
+            for pixel in out {
+                let value = f32::from(*pixel) + self.noise * rng.normal();
+                *pixel = (value.clamp(0.0, 255.0) + 0.5) as u8;
             }
         }
     }
@@ -235,6 +244,7 @@ mod tests {
             elastic: 1.0,
             stroke: 0.3,
             erase: 9.0,
+            noise: 20.0,
         };
         assert_eq!(apply(all, 1), apply(all, 1));
         assert_ne!(apply(all, 1), apply(all, 2));
@@ -261,6 +271,15 @@ mod tests {
             sides.insert(full.iter().filter(|&&p| p == 0).count());
         }
         assert_eq!(sides, [0, 1, 4, 9, 16].into());
+        let noisy = |seed| {
+            let mut out = [0; SIDE * SIDE];
+            let noise = Augment { noise: 30.0, ..Augment::default() };
+            noise.apply(&[128; SIDE * SIDE], &mut Rng::new(seed, &[]), &mut out);
+            out.map(|v| f32::from(v) - 128.0)
+        };
+        let mean = |values: [f32; SIDE * SIDE]| values.iter().sum::<f32>() / 784.0;
+        assert!(mean(noisy(1)).abs() < 4.0 && noisy(1) != noisy(2));
+        assert!((mean(noisy(1).map(|v| v * v)).sqrt() - 30.0).abs() < 3.0);
         let thickness =
             |seed| moments(&apply(Augment { stroke: 0.5, ..Augment::default() }, seed)).0;
         let all: Vec<f32> = (0..20).map(thickness).collect();

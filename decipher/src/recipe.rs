@@ -273,7 +273,7 @@ impl Training {
         self.batch == 1 && plain && network.is_dense()
     }
 
-    fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         let within = |name: &str, value: f32, range: std::ops::Range<f32>| {
             if range.contains(&value) {
                 return Ok(());

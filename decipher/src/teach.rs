@@ -100,8 +100,8 @@ fn mixture(learned: &Dataset, sample: &Dataset) -> Dataset {
     Dataset::new(images, labels).expect("both halves are whole")
 }
 
-/// The model's own network, trained gently.
-fn recipe(model: &Model) -> Recipe {
+/// What a lesson does: the model's own network, trained gently.
+pub fn recipe(model: &Model) -> Recipe {
     let is_dense = |layer: &Layer| matches!(layer, Layer::Dense { .. });
     let recipe = &model.training.recipe;
     let name = if recipe.ends_with(TAUGHT) { recipe.clone() } else { format!("{recipe}{TAUGHT}") };

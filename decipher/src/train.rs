@@ -1,17 +1,21 @@
 //! Training: a recipe and digits in, a model out.
 
+use std::cell::OnceCell;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use decipher_nn::{
-    BatchTrainer, BatchTraining, Inputs, Method, Objective, Online, Params, Rng, SparseMatrix,
+    BatchTrainer, BatchTraining, Inputs, Layer, Method, Objective, Online, Params, Rng,
+    SparseMatrix,
 };
 use rayon::prelude::*;
+use serde::Serialize;
 
+use crate::augment::Augment;
 use crate::data::{Dataset, Mnist};
 use crate::metrics::accuracy;
 use crate::model::{Model, Source, TrainingRecord};
-use crate::recipe::{DataPlan, Optimizer, Recipe};
+use crate::recipe::{DataPlan, Optimizer, Recipe, Training};
 use crate::scene::{Examples, Scenes};
 
 /// What randomness is for; together with seed, epoch and digit the key of a generator.
@@ -121,8 +125,76 @@ pub enum Event {
 pub struct Live<'a> {
     /// The model as it is now.
     pub model: &'a Model,
-    /// Multiplies the recipe's learning rate from here on; 1 at the start.
-    pub rate: &'a mut f32,
+    /// How the training goes on.
+    pub settings: &'a mut Settings,
+}
+
+/// What may be changed while a training runs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Settings {
+    /// Multiplies the recipe's learning rate, 0 or more; 1 at the start.
+    pub rate: f32,
+    /// As [`Training::momentum`](crate::recipe::Training::momentum).
+    pub momentum: f32,
+    /// As [`Training::weight_decay`](crate::recipe::Training::weight_decay).
+    pub weight_decay: f32,
+    /// Share of the values that every dropout layer drops, in [0, 1); without it, as the layers say.
+    pub dropout: Option<f32>,
+    /// Digits per step, from 1 to as many as the recipe says.
+    pub batch: usize,
+    /// Distortions.
+    pub augment: Option<Augment>,
+}
+
+impl Settings {
+    /// What the recipe says.
+    pub fn of(recipe: &Recipe) -> Self {
+        let Training { momentum, weight_decay, batch, augment, .. } = recipe.training;
+        Self { rate: 1.0, momentum, weight_decay, dropout: None, batch, augment }
+    }
+
+    /// Whether a training by `recipe` can go on like this.
+    ///
+    /// # Errors
+    /// A sentence on what it cannot do.
+    pub fn check(&self, recipe: &Recipe) -> Result<(), String> {
+        let training = &recipe.training;
+        if !(0.0..=100.0).contains(&self.rate) {
+            return Err(format!("rate = {} is not in [0, 100]; 1 is the recipe's own", self.rate));
+        }
+        let has_dropout =
+            recipe.network.layers().iter().any(|layer| matches!(layer, Layer::Dropout { .. }));
+        if let Some(dropout) = self.dropout {
+            if !has_dropout {
+                return Err("dropout: the network has no dropout layer".into());
+            }
+            if !(0.0..1.0).contains(&dropout) {
+                return Err(format!("dropout = {dropout} is not in [0, 1)"));
+            }
+        }
+        if !(1..=training.batch).contains(&self.batch) {
+            return Err(format!(
+                "batch = {} is not in 1 to {}, the recipe's",
+                self.batch, training.batch
+            ));
+        }
+        let started = Self::of(recipe);
+        let changed = self.momentum != started.momentum || self.augment != started.augment;
+        if changed && training.is_online(&recipe.network) {
+            return Err("momentum and distortions need batches; this training takes digits one \
+                        by one"
+                .into());
+        }
+        if self.momentum != started.momentum && training.optimizer == Optimizer::AdamW {
+            return Err("momentum is of sgd; this training is by adamw".into());
+        }
+        self.in_place_of(training).check()
+    }
+
+    fn in_place_of(&self, training: &Training) -> Training {
+        let Self { momentum, weight_decay, batch, augment, .. } = *self;
+        Training { momentum, weight_decay, batch, augment, ..training.clone() }
+    }
 }
 
 /// An epoch, when it is over.
@@ -250,7 +322,7 @@ pub fn examples(
     count: usize,
 ) -> Vec<([u8; Dataset::PIXELS], u8)> {
     (0..count.min(split.train.len()) as u32)
-        .map(|row| drawn(recipe, split, seed, epoch, row))
+        .map(|row| drawn(recipe, recipe.training.augment, split, seed, epoch, row))
         .collect()
 }
 
@@ -261,53 +333,49 @@ struct Run<'a> {
     epochs: u32,
     model: Model,
     learner: Learner,
-    /// What the caller makes of the learning rate.
-    rate: f32,
+    /// What the caller makes of the recipe.
+    settings: Settings,
     clock: Duration,
 }
 
-/// The three ways to go through an epoch.
+/// The two ways to go through an epoch.
 enum Learner {
     /// Digit by digit, each changing the weights before the next is seen.
     Online(Online, SparseMatrix),
-    /// Batch by batch.
-    Batch(BatchTrainer, SparseMatrix),
-    /// Batch by batch, each digit distorted anew.
-    Augmented(BatchTrainer),
+    /// Batch by batch; the digits as they are, once they have been asked for.
+    Batch(BatchTrainer, OnceCell<SparseMatrix>),
 }
 
 impl<'a> Run<'a> {
     fn new(recipe: &'a Recipe, split: &'a Split, Options { epochs, seed, .. }: Options) -> Self {
         let training = &recipe.training;
         let inputs = || recipe.pixels.inputs(split.train.images());
+        let settings = Settings::of(recipe);
         let batches = || {
-            let method = match training.optimizer {
-                Optimizer::Sgd => Method::Sgd { momentum: training.momentum },
-                Optimizer::AdamW => Method::AdamW,
-            };
-            let weight_decay = training.weight_decay;
             let label_smoothing = training.label_smoothing;
             let how = BatchTraining {
                 objective: Objective { loss: recipe.loss, label_smoothing },
-                optimizer: decipher_nn::Optimizer { method, weight_decay },
+                optimizer: optimizer(training.optimizer, &settings),
                 average: training.average,
                 seed,
                 frozen: training.frozen,
             };
             BatchTrainer::new(&recipe.network, how, training.batch)
         };
-        let learner = if training.augment.is_some() || training.scenes.is_some() {
-            Learner::Augmented(batches())
-        } else if training.is_online(&recipe.network) {
+        let learner = if training.is_online(&recipe.network) {
             Learner::Online(Online::new(&recipe.network), inputs())
         } else {
-            Learner::Batch(batches(), inputs())
+            let cell = OnceCell::new();
+            if training.augment.is_none() && training.scenes.is_none() {
+                cell.get_or_init(inputs);
+            }
+            Learner::Batch(batches(), cell)
         };
         let mut model = untrained(recipe, split.source, seed);
         model.training.train_count = split.train.len();
         model.training.validation_count = split.validation.len();
         let epochs = epochs.unwrap_or(training.epochs);
-        Self { recipe, split, seed, epochs, model, learner, rate: 1.0, clock: Duration::ZERO }
+        Self { recipe, split, seed, epochs, model, learner, settings, clock: Duration::ZERO }
     }
 
     fn all(mut self, progress: &mut Progress) -> Result<Trained, TrainError> {
@@ -334,7 +402,7 @@ impl<'a> Run<'a> {
                 test_accuracy: test_every_epoch.then(|| self.accuracy(&self.split.test)),
                 train_seconds: self.clock.as_secs_f64(),
             });
-            let live = Live { model: &self.model, rate: &mut self.rate };
+            let live = Live { model: &self.model, settings: &mut self.settings };
             interrupted = progress(Event::Epoch(epochs[epoch as usize]), live).is_break();
             if interrupted {
                 break;
@@ -347,7 +415,7 @@ impl<'a> Run<'a> {
     /// The averaged weights, where the recipe asks for them.
     fn average(&self) -> Option<&Params> {
         match &self.learner {
-            Learner::Batch(trainer, _) | Learner::Augmented(trainer) => trainer.average(),
+            Learner::Batch(trainer, _) => trainer.average(),
             Learner::Online(..) => None,
         }
     }
@@ -378,7 +446,7 @@ impl<'a> Run<'a> {
             self.clock += started.elapsed();
             let all = (f64::from(epoch) + done as f64 / count as f64) / f64::from(self.epochs);
             let loss = sum / done as f64;
-            let live = Live { model: &self.model, rate: &mut self.rate };
+            let live = Live { model: &self.model, settings: &mut self.settings };
             if progress(Event::Progress { epoch: epoch + 1, done: all, loss }, live).is_break() {
                 return (loss, ControlFlow::Break(()));
             }
@@ -389,56 +457,69 @@ impl<'a> Run<'a> {
 
     /// Learns from `rows`, before which `done` digits of the epoch have been learned from.
     fn steps(&mut self, epoch: u32, done: usize, rows: &[u32]) -> f64 {
-        let Self {
-            recipe, split, seed, epochs, rate: factor, ref mut model, ref mut learner, ..
-        } = *self;
+        let Self { recipe, split, seed, epochs, settings, ref mut model, ref mut learner, .. } =
+            *self;
         let training = &recipe.training;
         let count = split.train.len() as f64;
         let rate = |done: usize| {
             let done = (f64::from(epoch) + done as f64 / count) / f64::from(epochs);
-            factor * training.learning_rate * training.schedule.factor(done)
+            settings.rate * training.learning_rate * training.schedule.factor(done)
         };
+        if let Some(dropout) = settings.dropout {
+            model.network = recipe.network.clone().with_dropout(dropout);
+        }
         let Model { network, params, loss, pixels, .. } = model;
         let labels = split.train.labels();
-        match learner {
+        let (trainer, inputs) = match learner {
             Learner::Online(online, inputs) => {
-                let decay = training.weight_decay;
+                let decay = settings.weight_decay;
                 let examples = (&*inputs, labels);
-                online.train(network, params, examples, rows, *loss, decay, &|i| rate(done + i))
+                let rate = |i| rate(done + i);
+                return online.train(network, params, examples, rows, *loss, decay, &rate);
             }
-            Learner::Batch(trainer, inputs) => {
-                let step = |(i, rows): (usize, &[u32])| {
-                    let rate = rate(done + i * training.batch);
-                    trainer.step(network, params, (Inputs::Sparse(inputs), labels), rows, rate)
-                };
-                rows.chunks(training.batch).enumerate().map(step).sum()
-            }
-            Learner::Augmented(trainer) => {
-                let all: Vec<u32> = (0..training.batch as u32).collect();
-                let mut inputs = vec![0.0; training.batch * Dataset::PIXELS];
-                let mut labels = vec![0; training.batch];
-                let step = |(i, rows): (usize, &[u32])| {
-                    let inputs = &mut inputs[..rows.len() * Dataset::PIXELS];
-                    let labels = &mut labels[..rows.len()];
-                    let images = inputs.par_chunks_mut(Dataset::PIXELS).zip(labels.par_iter_mut());
-                    images.zip(rows).for_each(|((to, label), &row)| {
-                        let (image, class) = drawn(recipe, split, seed, epoch, row);
-                        to.iter_mut().zip(image).for_each(|(to, p)| *to = pixels.value(p));
-                        *label = class;
-                    });
-                    let examples = (Inputs::Dense(inputs), &labels[..]);
-                    let rate = rate(done + i * training.batch);
-                    trainer.step(network, params, examples, &all[..rows.len()], rate)
-                };
-                rows.chunks(training.batch).enumerate().map(step).sum()
-            }
+            Learner::Batch(trainer, inputs) => (trainer, inputs),
+        };
+        trainer.go_on_with(network, optimizer(training.optimizer, &settings));
+        let batches = rows.chunks(settings.batch).enumerate();
+        let rate = |i: usize| rate(done + i * settings.batch);
+        if settings.augment.is_none() && training.scenes.is_none() {
+            let inputs = inputs.get_or_init(|| pixels.inputs(split.train.images()));
+            let step = |(i, rows): (usize, &[u32])| {
+                trainer.step(network, params, (Inputs::Sparse(inputs), labels), rows, rate(i))
+            };
+            return batches.map(step).sum();
         }
+        let all: Vec<u32> = (0..settings.batch as u32).collect();
+        let mut inputs = vec![0.0; settings.batch * Dataset::PIXELS];
+        let mut labels = vec![0; settings.batch];
+        let step = |(i, rows): (usize, &[u32])| {
+            let inputs = &mut inputs[..rows.len() * Dataset::PIXELS];
+            let labels = &mut labels[..rows.len()];
+            let images = inputs.par_chunks_mut(Dataset::PIXELS).zip(labels.par_iter_mut());
+            images.zip(rows).for_each(|((to, label), &row)| {
+                let (image, class) = drawn(recipe, settings.augment, split, seed, epoch, row);
+                to.iter_mut().zip(image).for_each(|(to, p)| *to = pixels.value(p));
+                *label = class;
+            });
+            let examples = (Inputs::Dense(inputs), &labels[..]);
+            trainer.step(network, params, examples, &all[..rows.len()], rate(i))
+        };
+        batches.map(step).sum()
     }
+}
+
+fn optimizer(method: Optimizer, settings: &Settings) -> decipher_nn::Optimizer {
+    let method = match method {
+        Optimizer::Sgd => Method::Sgd { momentum: settings.momentum },
+        Optimizer::AdamW => Method::AdamW,
+    };
+    decipher_nn::Optimizer { method, weight_decay: settings.weight_decay }
 }
 
 /// Digit `row` of the training set as this epoch shows it, or a scene in its place, and its class.
 fn drawn(
     recipe: &Recipe,
+    augment: Option<Augment>,
     split: &Split,
     seed: u64,
     epoch: u32,
@@ -455,7 +536,7 @@ fn drawn(
             (image, class) = scenes.example(index, &mut rng);
         }
     }
-    if let Some(augment) = recipe.training.augment {
+    if let Some(augment) = augment {
         let original = image;
         let mut rng = Rng::new(seed, &[AUGMENT, epoch.into(), row.into()]);
         augment.apply(&original, &mut rng, &mut image);
@@ -548,7 +629,7 @@ mod tests {
         let trained = train(&recipe, &split, options, &mut |event, live| {
             if let Event::Epoch(epoch) = event {
                 seen.push(live.model.params.values().to_vec());
-                *live.rate = if epoch.epoch == 1 { 0.0 } else { 1.0 };
+                live.settings.rate = if epoch.epoch == 1 { 0.0 } else { 1.0 };
             }
             ControlFlow::Continue(())
         })

@@ -75,6 +75,12 @@ impl BatchTrainer {
         }
     }
 
+    /// Takes the next steps with another optimiser. It is to be of the same method; its momentum may
+    /// differ.
+    pub fn go_on_with(&mut self, net: &Network, optimizer: Optimizer) {
+        self.descent.go_on_with(net, optimizer);
+    }
+
     /// The moving average of the parameters, if it is kept and there was a step.
     pub fn average(&self) -> Option<&Params> {
         self.average.as_ref().filter(|_| self.steps > 0)

@@ -182,6 +182,19 @@ impl Network {
         self.output_shape(self.layers.len() - 1).values()
     }
 
+    /// The same network, all of whose dropout layers drop the share `rate`, in [0, 1).
+    ///
+    /// # Panics
+    /// If the rate is out of range.
+    pub fn with_dropout(mut self, rate: f32) -> Self {
+        assert!((0.0..1.0).contains(&rate), "{rate} of the values cannot be dropped");
+        let layers = self.layers.iter_mut().chain(self.placed.iter_mut().map(|p| &mut p.layer));
+        for layer in layers.filter(|layer| matches!(layer, Layer::Dropout { .. })) {
+            *layer = Layer::Dropout { rate };
+        }
+        self
+    }
+
     /// The layers, first to last.
     pub fn layers(&self) -> &[Layer] {
         &self.layers

@@ -48,13 +48,23 @@ pub(crate) struct Descent {
 
 impl Descent {
     pub fn new(net: &Network, optimizer: Optimizer, frozen: usize) -> Self {
-        let count = match optimizer.method {
+        let mut descent = Self { optimizer, state: [vec![], vec![]], steps: 0, frozen };
+        descent.go_on_with(net, optimizer);
+        descent
+    }
+
+    /// Takes the next steps with `optimizer`. What is remembered of gradients begins at 0 where
+    /// the method has not remembered it so far.
+    pub fn go_on_with(&mut self, net: &Network, optimizer: Optimizer) {
+        let remembered = match optimizer.method {
             Method::Sgd { momentum: 0.0 } => 0,
             Method::Sgd { .. } => 1,
             Method::AdamW => 2,
         };
-        let zeros = |i| vec![0.0; if i < count { net.params_len } else { 0 }];
-        Self { optimizer, state: [0, 1].map(zeros), steps: 0, frozen }
+        for (i, state) in self.state.iter_mut().enumerate() {
+            state.resize(if i < remembered { net.params_len } else { 0 }, 0.0);
+        }
+        self.optimizer = optimizer;
     }
 
     /// One step with the sum of `grads`, added in their order; they become 0. `average` follows

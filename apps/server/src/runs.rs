@@ -10,8 +10,9 @@ use axum::http::StatusCode;
 use decipher::data::Dataset;
 use decipher::model::Model;
 use decipher::nn::{Params, TensorSpec};
+use decipher::recipe::Recipe;
 use decipher::teach::BeforeAfter;
-use decipher::train::{Event, Live};
+use decipher::train::{Event, Live, Settings};
 use serde::Serialize;
 use tokio::sync::broadcast;
 use utoipa::ToSchema;
@@ -79,8 +80,12 @@ pub struct RunState {
     pub epochs: u32,
     /// How much of everything is done, 0 to 1.
     pub done: f64,
-    /// What the recipe's learning rate is multiplied with.
-    pub rate: f32,
+    /// What may be changed while it runs, as it is now: `rate` (what the recipe's learning rate is
+    /// multiplied with), `momentum`, `weight_decay`, `dropout`, `batch` and `augment`.
+    #[schema(value_type = Object)]
+    pub settings: Settings,
+    /// Seconds that it waits at every point of its curve, to be watched.
+    pub delay: f32,
     /// Digits it learns from.
     pub train_count: usize,
     /// What went wrong.
@@ -159,7 +164,7 @@ pub enum News {
     /// A run began, paused, went on or is over.
     State(Box<RunState>),
     /// A new point of its curve.
-    Point { id: u64, done: f64, rate: f32, point: Point },
+    Point { id: u64, done: f64, point: Point },
     /// It was forgotten.
     Gone { id: u64 },
 }
@@ -184,6 +189,8 @@ struct Steered {
 
 /// One run.
 pub struct Run {
+    /// What it began with.
+    pub recipe: Recipe,
     steered: Mutex<Steered>,
     told: Condvar,
 }
@@ -226,6 +233,7 @@ impl Runs {
         &self,
         kind: Kind,
         name: &str,
+        recipe: Recipe,
         epochs: u32,
         train_count: usize,
         paused: bool,
@@ -255,7 +263,8 @@ impl Runs {
             epoch: 1,
             epochs,
             done: 0.0,
-            rate: 1.0,
+            settings: Settings::of(&recipe),
+            delay: 0.0,
             train_count,
             error: None,
             lesson: None,
@@ -263,8 +272,8 @@ impl Runs {
         };
         let order = if paused { Order::Pause } else { Order::Go };
         self.tell(&News::State(Box::new(state.clone())));
-        let run =
-            Arc::new(Run { steered: Mutex::new(Steered { order, state }), told: Condvar::new() });
+        let steered = Mutex::new(Steered { order, state });
+        let run = Arc::new(Run { recipe, steered, told: Condvar::new() });
         all.push_back(run.clone());
         Ok((run, old.map(|old| old.model)))
     }
@@ -286,25 +295,26 @@ impl Runs {
         })
     }
 
-    /// Tells a run what to do, and the learning rate's new factor. One that is over stays as it is.
-    pub fn steer(&self, run: &Run, order: Option<Order>, rate: Option<f32>) -> RunState {
-        let mut steered = lock(&run.steered);
-        if steered.state.status.is_over() {
-            return steered.state.clone();
-        }
-        if let Some(order) = order {
-            steered.order = order;
-        }
-        if let Some(rate) = rate {
-            steered.state.rate = rate;
-        }
+    /// Tells a run what to do. One that is over stays as it is.
+    pub fn order(&self, run: &Run, order: Order) {
+        lock(&run.steered).order = order;
         run.told.notify_all();
-        steered.state.clone()
+    }
+
+    /// Changes how a run goes on. One that is over stays as it is.
+    pub fn adjust(&self, run: &Run, settings: Settings, delay: f32) {
+        let mut steered = lock(&run.steered);
+        let state = &mut steered.state;
+        if !state.status.is_over() && (state.settings, state.delay) != (settings, delay) {
+            (state.settings, state.delay) = (settings, delay);
+            self.tell(&News::State(Box::new(state.clone())));
+        }
     }
 
     /// Stops a run and forgets it; its model stays.
     pub fn forget(&self, run: &Run) {
-        let id = self.steer(run, Some(Order::Stop), None).id;
+        self.order(run, Order::Stop);
+        let id = run.state().id;
         lock(&self.all).retain(|other| lock(&other.steered).state.id != id);
         self.tell(&News::Gone { id });
     }
@@ -312,7 +322,7 @@ impl Runs {
     /// Stops them all, for the server ends.
     pub fn stop_all(&self) {
         for run in lock(&self.all).iter() {
-            self.steer(run, Some(Order::Stop), None);
+            self.order(run, Order::Stop);
         }
     }
 
@@ -393,12 +403,21 @@ impl<'a> Reporter<'a> {
             thin_out(&mut state.points);
         }
         state.points.push(point.clone());
-        let (id, done, rate) = (state.id, state.done, state.rate);
-        self.runs.tell(&News::Point { id, done, rate, point });
+        let (id, done) = (state.id, state.done);
+        self.runs.tell(&News::Point { id, done, point });
         if over && steered.order == Order::Step {
             steered.order = Order::Pause;
         }
-        self.obey(steered, live)
+        self.obey(self.linger(steered), live)
+    }
+
+    /// Waits, so that one can watch; an order ends it.
+    fn linger<'m>(&self, steered: MutexGuard<'m, Steered>) -> MutexGuard<'m, Steered> {
+        let (began, delay) = (Instant::now(), Duration::from_secs_f32(steered.state.delay));
+        let order = steered.order;
+        let still = |now: &mut Steered| now.order == order && began.elapsed() < delay;
+        let waited = self.run.told.wait_timeout_while(steered, delay, still);
+        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Waits while the run is told to pause.
@@ -407,7 +426,7 @@ impl<'a> Reporter<'a> {
             self.stand(&mut steered, Status::Paused);
             steered = self.run.told.wait(steered).unwrap_or_else(PoisonError::into_inner);
         }
-        *live.rate = steered.state.rate;
+        *live.settings = steered.state.settings;
         if steered.order == Order::Stop {
             return ControlFlow::Break(());
         }

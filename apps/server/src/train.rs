@@ -10,12 +10,13 @@ use axum::http::StatusCode;
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use decipher::augment::Augment;
 use decipher::data::{Dataset, LabelledDigits};
 use decipher::model::Model;
 use decipher::nn::padded;
 use decipher::recipe::{RECIPES, Recipe};
 use decipher::teach;
-use decipher::train::{Options, Split, TrainError, examples, train, untrained};
+use decipher::train::{Options, Settings, Split, TrainError, examples, train, untrained};
 use futures_util::{Stream, StreamExt};
 use serde::{Deserialize, Serialize};
 use tokio_stream::wrappers::{BroadcastStream, WatchStream};
@@ -116,8 +117,14 @@ async fn start(
     let split = split(&app, &recipe)?;
     // Its first weights can be looked at before the first step.
     let first = untrained(&recipe, split.source, asked.seed);
-    let (run, gone) =
-        app.runs.begin(Kind::Train, &recipe.name, epochs, split.train.len(), asked.paused)?;
+    let (run, gone) = app.runs.begin(
+        Kind::Train,
+        &recipe.name,
+        recipe.clone(),
+        epochs,
+        split.train.len(),
+        asked.paused,
+    )?;
     make_room(&app, &run, gone, &first, Origin::Trained)?;
     let options = Options { epochs: Some(epochs), seed: asked.seed, threads: app.train_threads };
     let state = run.state();
@@ -304,7 +311,9 @@ async fn lesson(
         let error = format!("a lesson has 1 to {MOST_DIGITS} digits, not {}", mine.len());
         return Err(ApiError::invalid(error, "mark some digits first, or send fewer"));
     }
-    let (run, gone) = app.runs.begin(Kind::Teach, &name, teach::EPOCHS, mine.len(), false)?;
+    let recipe = teach::recipe(recognizer.model());
+    let (run, gone) =
+        app.runs.begin(Kind::Teach, &name, recipe, teach::EPOCHS, mine.len(), false)?;
     make_room(&app, &run, gone, recognizer.model(), Origin::Taught)?;
     let options = Options { epochs: None, seed: 1, threads: app.train_threads };
     let state = run.state();
@@ -340,7 +349,7 @@ async fn show(State(app): State<App>, At(id): At<u64>) -> Result<Json<RunState>,
     Ok(Json(app.runs.get(id)?.state()))
 }
 
-/// How to go on.
+/// How to go on; what is not said stays as it is.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Steering {
@@ -350,6 +359,38 @@ struct Steering {
     /// What the recipe's learning rate is multiplied with from here on, 0 to 100.
     #[schema(minimum = 0, maximum = 100)]
     rate: Option<f32>,
+    /// Share of the last step that is taken again, in [0, 1); of SGD with batches.
+    #[schema(minimum = 0, exclusive_maximum = 1)]
+    momentum: Option<f32>,
+    /// Each step takes the learning rate times this of every weight away.
+    #[schema(minimum = 0)]
+    weight_decay: Option<f32>,
+    /// Share of the values that every dropout layer drops, in [0, 1).
+    #[schema(minimum = 0, exclusive_maximum = 1)]
+    dropout: Option<f32>,
+    /// Digits per step, at most the recipe's.
+    #[schema(minimum = 1)]
+    batch: Option<usize>,
+    /// Distortions instead of those there were, as in a recipe; `{}`: none.
+    #[schema(value_type = Option<Object>)]
+    augment: Option<Augment>,
+    /// Seconds to wait at every point of the curve, to be watched, 0 to 10.
+    #[schema(minimum = 0, maximum = 10)]
+    delay: Option<f32>,
+}
+
+impl Steering {
+    fn settings(&self, now: Settings) -> Settings {
+        let augment = self.augment.map(|a| (a != Augment::default()).then_some(a));
+        Settings {
+            rate: self.rate.unwrap_or(now.rate),
+            momentum: self.momentum.unwrap_or(now.momentum),
+            weight_decay: self.weight_decay.unwrap_or(now.weight_decay),
+            dropout: self.dropout.or(now.dropout),
+            batch: self.batch.unwrap_or(now.batch),
+            augment: augment.unwrap_or(now.augment),
+        }
+    }
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -361,7 +402,19 @@ enum Wanted {
     Stop,
 }
 
-/// Steers a run: `{"do": "go" | "pause" | "step" | "stop"}`, and `{"rate": 0.5}` halves the rate.
+impl From<Wanted> for Order {
+    fn from(wanted: Wanted) -> Self {
+        match wanted {
+            Wanted::Go => Order::Go,
+            Wanted::Pause => Order::Pause,
+            Wanted::Step => Order::Step,
+            Wanted::Stop => Order::Stop,
+        }
+    }
+}
+
+/// Steers a run: `{"do": "go" | "pause" | "step" | "stop"}`; `{"rate": 0.5}` halves the rate, and
+/// other settings of a training are changed likewise.
 #[utoipa::path(post, path = "/v1/runs/{id}", tag = "train",
     params(("id" = u64, Path, description = "A run's number")), request_body = Steering,
     responses((status = 200, body = RunState), (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem),
@@ -374,16 +427,20 @@ async fn steer(
     Asked(asked): Asked<Steering>,
 ) -> Result<Json<RunState>, ApiError> {
     let run = app.runs.get(id)?;
-    if asked.rate.is_some_and(|rate| !(0.0..=100.0).contains(&rate)) {
-        return Err(ApiError::invalid("the rate is not from 0 to 100", "1 is the recipe's own"));
+    let state = run.state();
+    let settings = asked.settings(state.settings);
+    let delay = asked.delay.unwrap_or(state.delay);
+    if !(0.0..=10.0).contains(&delay) {
+        return Err(ApiError::invalid("the delay is not from 0 to 10 seconds", "0 is no delay"));
     }
-    let order = asked.order.map(|order| match order {
-        Wanted::Go => Order::Go,
-        Wanted::Pause => Order::Pause,
-        Wanted::Step => Order::Step,
-        Wanted::Stop => Order::Stop,
-    });
-    Ok(Json(app.runs.steer(&run, order, asked.rate)))
+    settings.check(&run.recipe).map_err(|e| {
+        ApiError::invalid(e, "GET /v1/runs/{id} shows the settings of now; change others")
+    })?;
+    app.runs.adjust(&run, settings, delay);
+    if let Some(order) = asked.order {
+        app.runs.order(&run, order.into());
+    }
+    Ok(Json(run.state()))
 }
 
 /// Stops a run, if it is not over, and forgets it. Its model stays.

@@ -11,7 +11,8 @@
  * @typedef {{name: string, reads: boolean, origin: string, revision: number, layers: Layer[], parameters: number, loss: string, pixels: string, recipe: string, epochs: number, train_count: number, validation_accuracy: number}} Model
  * @typedef {{epoch: number, loss: number, accuracy?: number, dead?: number[], moved?: {layer: number, share: number}[], seconds?: number}} Point
  * @typedef {{count: number, before: number, after: number}} Compared
- * @typedef {{id: number, kind: "train" | "teach", name: string, model: string, status: "running" | "paused" | "done" | "stopped" | "failed", epoch: number, epochs: number, done: number, rate: number, train_count: number, error?: string, lesson?: {learned_from: number, mine: Compared | null, others: Compared}, points: Point[]}} Run
+ * @typedef {{rate: number, momentum: number, weight_decay: number, dropout: number | null, batch: number, augment: Record<string, number> | null}} Settings
+ * @typedef {{id: number, kind: "train" | "teach", name: string, model: string, status: "running" | "paused" | "done" | "stopped" | "failed", epoch: number, epochs: number, done: number, settings: Settings, delay: number, train_count: number, error?: string, lesson?: {learned_from: number, mine: Compared | null, others: Compared}, points: Point[]}} Run
  * @typedef {{layer: number, unit: number, scale: number, shift: number}} Change
  */
 

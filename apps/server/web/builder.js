@@ -13,7 +13,7 @@ const CHOICES = {
 };
 
 /** How far a digit may be distorted: the name in recipes, what people call it, and where the form begins. @type {[string, string, number][]} */
-const DISTORTIONS = [
+export const DISTORTIONS = [
   ["shift", "Shift, pixels", 1.5],
   ["rotate", "Turn, degrees", 12],
   ["scale", "Size, share", 0.12],
@@ -21,13 +21,14 @@ const DISTORTIONS = [
   ["elastic", "Elastic, pixels", 1],
   ["stroke", "Stroke, share", 0.3],
   ["erase", "Erased square, pixels", 0],
+  ["noise", "Noise, grey values", 0],
 ];
 
 /** @param {string[]} values @param {() => void} changed */
 const chooser = (values, changed) => h("select", { onchange: changed }, values.map((value) => h("option", { value }, words(value))));
 
 /** @param {Record<string, string | number>} attributes @param {() => void} changed */
-const number = (attributes, changed) => h("input", { type: "number", step: "any", oninput: changed, ...attributes });
+export const number = (attributes, changed) => h("input", { type: "number", step: "any", oninput: changed, ...attributes });
 
 export class Builder {
   /** @param {() => void} changed called when the form was changed by hand */
@@ -171,7 +172,7 @@ export class Builder {
 const WHOLE = new Set(["batch", "epochs", "train", "validation", "test", "steps"]);
 
 /** Floats came as f64 of an f32: 0.015 is not 0.014999999664723873. @param {number} v */
-const short = (v) => String(Number(v.toPrecision(6)));
+export const short = (v) => String(Number(v.toPrecision(6)));
 
 /** What a table says; the rest stays at its default. @param {object} table */
 const said = (table) => Object.entries(table).filter(([, v]) => v !== undefined);

@@ -1,8 +1,9 @@
 // The card of one training run: how it stands, what to do with it, and what its weights look like.
 
 import { ask, models } from "./api.js";
+import { DISTORTIONS, number, short } from "./builder.js";
 import { HUES, columns, legend, lines } from "./charts.js";
-import { attempt, h, notice, percent, signedPicture } from "./ui.js";
+import { attempt, field, h, notice, percent, signedPicture } from "./ui.js";
 
 /** @typedef {import("./api.js").Run} Run */
 /** @typedef {{layer: number, mean: number, deviation: number, reach: number, counts: number[]}} Spread */
@@ -13,10 +14,11 @@ const LOOK = 700;
 const IDLE = 5;
 
 export class RunCard {
-  /** @param {Run} run @param {string} hue */
-  constructor(run, hue) {
+  /** @param {Run} run @param {string} hue @param {() => void} slower fills the form for another try at a tenth of the rate */
+  constructor(run, hue, slower) {
     this.run = run;
     this.hue = hue;
+    this.slower = slower;
     this.looked = 0;
     this.epoch = -1;
     this.waiting = 0;
@@ -25,7 +27,8 @@ export class RunCard {
     this.status = h("span", { class: "status" });
     this.bar = h("i");
     this.facts = h("div", { class: "facts" });
-    this.hint = h("p", { class: "note small", hidden: true });
+    this.hint = h("div", { class: "note small row", hidden: true });
+    this.hinted = "";
     this.weights = h("div", { class: "weights" });
     this.spreads = h("div", { class: "spreads" });
     this.moved = h("div", null);
@@ -39,7 +42,20 @@ export class RunCard {
     this.stop = button("Stop", () => this.steer({ do: "stop" }));
     this.use = button("Read with it", () => this.read());
     this.save = h("a", { class: "button", href: `/v1/models/${run.model}/file`, download: `${run.model}.safetensors` }, "Save");
-    this.steering = h("div", { class: "row" }, h("span", { class: "small soft" }, "Rate"), h("span", { class: "grow" }, this.rate), this.rateText);
+    const setting = (/** @type {"momentum" | "weight_decay" | "dropout" | "batch"} */ name, /** @type {Record<string, string | number>} */ limits) => h("input", { type: "number", step: "any", min: 0, ...limits, onchange: (/** @type {Event} */ event) => this.change({ [name]: Number(/** @type {HTMLInputElement} */ (event.target).value) }) });
+    this.inputs = { momentum: setting("momentum", { max: 0.999 }), weight_decay: setting("weight_decay", {}), dropout: setting("dropout", { max: 0.99 }), batch: setting("batch", { min: 1, step: 1, max: run.settings.batch }) };
+    this.distortions = DISTORTIONS.map(([name, label]) => ({ name, label, input: h("input", { type: "number", step: "any", min: 0, onchange: () => this.change({ augment: Object.fromEntries(this.distortions.map(({ name, input }) => [name, Number(input.value)])) }) }) }));
+    this.delay = h("input", { type: "range", min: 0, max: 2, step: 0.1, onchange: () => this.change({ delay: Number(this.delay.value) }) });
+    this.steering = h("div", { class: "stack" },
+      h("div", { class: "row" }, h("span", { class: "small soft" }, "Rate"), h("span", { class: "grow" }, this.rate), this.rateText),
+      h("details", null, h("summary", null, "Change while it runs"), h("div", { class: "stack" },
+        h("div", { class: "fields" },
+          field("Momentum", this.inputs.momentum, "Share of the last step that is taken again; of SGD with batches"),
+          field("L2 (weight decay)", this.inputs.weight_decay, "Each step takes rate × this of every weight away"),
+          field("Dropout", this.inputs.dropout, "Share of the values that every dropout layer drops; needs one"),
+          field("Batch", this.inputs.batch, "Digits per step; at most what the run began with"),
+          field("Slow motion", this.delay, "Waits at every point of the curve, up to two seconds")),
+        h("div", { class: "fields" }, this.distortions.map(({ label, input }) => field(label, input, "Distorts every digit by at most this much from here on; needs batches"))))));
     const details = (/** @type {string} */ title, /** @type {boolean} */ open, /** @type {HTMLElement[]} */ ...all) => h("details", { open, ontoggle: () => this.look() }, h("summary", null, title), all);
     this.firstLayer = details("Weights of the first layer", ["running", "paused"].includes(run.status), this.weights);
     this.allLayers = details("All layers: how weights are spread, and how far they move", false, h("p", { class: "soft small" }, "Columns: how many weights lie where (heights are roots). Line: before the first step."), this.spreads, this.moved);
@@ -48,7 +64,7 @@ export class RunCard {
       h("div", { class: "progress" }, this.bar), this.facts, this.error, this.hint, this.steering,
       h("div", { class: "row" }, this.pause, this.step, this.stop, h("span", { class: "grow" }), this.use, this.save),
       this.firstLayer, this.allLayers);
-    this.showRate(run.rate);
+    this.showSettings();
   }
 
   get factor() {
@@ -61,9 +77,29 @@ export class RunCard {
     this.rateText.textContent = `× ${this.factor}`;
   }
 
-  /** @param {{do?: string, rate?: number}} order */
+  /** Puts the controls to what holds; what is being typed stays. */
+  showSettings() {
+    const { settings, delay } = this.run;
+    const put = (/** @type {HTMLInputElement} */ input, /** @type {number | null | undefined} */ value) => {
+      if (input !== document.activeElement) input.value = value === null || value === undefined ? "" : short(value);
+    };
+    this.showRate(settings.rate);
+    for (const [name, input] of Object.entries(this.inputs)) put(input, settings[/** @type {keyof typeof this.inputs} */ (name)]);
+    for (const { name, input } of this.distortions) put(input, settings.augment?.[name] ?? 0);
+    put(this.delay, delay);
+  }
+
+  /** @param {object} order what to do, or settings to change */
   async steer(order) {
     await ask(`/v1/runs/${this.run.id}`, { json: order });
+  }
+
+  /** Changes a setting; one that cannot be goes back to what holds. @param {object} settings */
+  change(settings) {
+    return attempt(() => this.steer(settings).catch((error) => {
+      this.showSettings();
+      throw error;
+    }));
   }
 
   /** The network goes too, unless it reads. */
@@ -85,9 +121,10 @@ export class RunCard {
 
   /** @param {Run} run */
   update(run) {
-    // Also who steers elsewhere, or loads the page anew, sees the rate as it is.
-    if (run.rate !== this.run.rate) this.showRate(run.rate);
+    // Also who steers elsewhere, or loads the page anew, sees the settings as they are.
+    const before = JSON.stringify([this.run.settings, this.run.delay]);
     this.run = run;
+    if (JSON.stringify([run.settings, run.delay]) !== before) this.showSettings();
     const over = !["running", "paused"].includes(run.status);
     this.status.textContent = run.status;
     this.status.className = `status ${run.status}`;
@@ -105,15 +142,25 @@ export class RunCard {
       fact("epoch", `${run.epoch} / ${run.epochs}`), fact("loss", last ? last.loss.toFixed(4) : "–"),
       fact("held-back right", end ? percent(end.accuracy ?? 0, 2) : "–"), fact("dead values", dead ?? "–"),
       fact("seconds", end?.seconds !== undefined ? end.seconds.toFixed(2) : "–"), fact("digits", run.train_count.toLocaleString("en")));
-    const hint = advice(ends);
-    this.hint.hidden = !hint;
-    this.hint.textContent = hint;
+    this.showHint(ends);
     this.use.disabled = !ends.length;
     if (ends.length > this.epoch && !this.waiting) {
       this.epoch = ends.length;
       // The last look of a flurry of epochs must not be lost.
       this.waiting = window.setTimeout(() => this.look(), Math.max(0, this.looked + LOOK - performance.now()));
     }
+  }
+
+  /** Says what looks wrong, with what may help at a click. @param {Run["points"]} ends */
+  showHint(ends) {
+    const hint = advice(this.run, ends);
+    // Buttons that are being reached for must not be replaced by the same ones.
+    if (JSON.stringify(hint) === this.hinted) return;
+    this.hinted = JSON.stringify(hint);
+    this.hint.hidden = !hint;
+    if (!hint) return;
+    const remedy = (/** @type {[string, object | "slower"]} */ [label, what]) => h("button", { onclick: () => (what === "slower" ? this.slower() : this.change(what)) }, label);
+    this.hint.replaceChildren(h("span", { class: "grow" }, hint.text), ...hint.remedies.map(remedy));
   }
 
   /** Looks at the weights, as far as they are shown. */
@@ -162,14 +209,25 @@ function rescaled({ counts, reach: from }, reach) {
   return to;
 }
 
-/** What looks wrong with a run, and what may help; empty if nothing does. @param {Run["points"]} ends its epochs */
-function advice(ends) {
+/**
+ * What looks wrong with a run, and what may help; null if nothing does.
+ * @param {Run} run @param {Run["points"]} ends its epochs @returns {{text: string, remedies: [string, object | "slower"][]} | null}
+ */
+function advice(run, ends) {
+  const { settings } = run;
+  if (run.status === "failed" && run.error?.includes("diverged")) return { text: "The steps were too large for it.", remedies: [["Fill the form with a tenth of the rate", "slower"]] };
   const end = ends[ends.length - 1];
-  if (!end || ends.length < 2) return "";
+  if (!end || ends.length < 2 || !["running", "paused"].includes(run.status)) return null;
   const accuracy = ends.map((point) => point.accuracy ?? 0);
-  if (accuracy[accuracy.length - 1] < 0.2) return "It reads hardly better than chance. Try a smaller rate if the loss jumps about, a larger one if it does not move, or other first weights.";
+  if (accuracy[accuracy.length - 1] < 0.2) {
+    return { text: "It reads hardly better than chance. A smaller rate helps if the loss jumps about, a larger one if it does not move; or other first weights.", remedies: [["Rate × 0.1", { rate: settings.rate / 10 }], ["Rate × 10", { rate: Math.min(100, settings.rate * 10) }]] };
+  }
   const best = accuracy.indexOf(Math.max(...accuracy));
   const falls = end.loss < 0.9 * ends[best].loss;
-  if (accuracy.length - 1 - best >= IDLE && falls) return `The loss falls, but since epoch ${best + 1} no more held-back digits are read right: it learns by heart. More digits, distortions, dropout or weight decay help; or stop earlier.`;
-  return "";
+  if (accuracy.length - 1 - best < IDLE || !falls) return null;
+  // Only what such a run can do.
+  const online = settings.batch === 1;
+  const decay = /** @type {[string, object]} */ (["More weight decay", { weight_decay: Math.max(1e-4, 3 * settings.weight_decay) }]);
+  const distort = /** @type {[string, object]} */ (["Distort the digits", { augment: Object.fromEntries(DISTORTIONS.map(([name, , first]) => [name, first])) }]);
+  return { text: `The loss falls, but since epoch ${best + 1} no more held-back digits are read right: it learns by heart.`, remedies: [...(online || settings.augment ? [] : [distort]), decay, ["Stop here", { do: "stop" }]] };
 }

@@ -1,7 +1,7 @@
 // Train: build a network and watch it learn.
 
 import { ask } from "./api.js";
-import { Builder } from "./builder.js";
+import { Builder, short } from "./builder.js";
 import { HUES, columns, legend, lines } from "./charts.js";
 import { RunCard } from "./run.js";
 import { news } from "./runs.js";
@@ -36,7 +36,7 @@ export class TrainView {
     this.empty = h("div", { class: "card soft" }, "No runs yet. Start one, and another with something changed: their curves are drawn side by side.");
     this.curveCard = card("Curves", this.curves);
     this.root = h("div", null,
-      intro("Train a network", "Choose a recipe or build your own, start it, and watch it learn. Change the rate while it runs, stop after each epoch, compare several side by side."),
+      intro("Train a network", "Choose a recipe or build your own, start it, and watch it learn. Change its rate and more while it runs, stop after each epoch, compare several side by side."),
       h("div", { class: "grid wide-right" },
         h("section", { class: "card stack", "aria-label": "New run" }, h("h2", null, "New run"),
           field("Begin with the recipe", this.recipe), this.about,
@@ -119,10 +119,18 @@ export class TrainView {
     news.add(run);
   }
 
-  /** Each run keeps its colour, one that no other has while there are enough. @param {Run} run */
-  hue(run) {
+  /** Another try at a tenth of the rate. */
+  slower() {
+    this.builder.rate.value = short(Number(this.builder.rate.value) / 10);
+    this.write();
+    this.builder.rate.scrollIntoView({ block: "center" });
+    this.builder.rate.focus();
+  }
+
+  /** A colour that no other run has, while there are enough. @param {Run} run */
+  freeHue(run) {
     const taken = [...this.cards.values()].map((card) => card.hue);
-    return this.cards.get(run.id)?.hue ?? HUES.find((hue) => !taken.includes(hue)) ?? HUES[run.id % HUES.length];
+    return HUES.find((hue) => !taken.includes(hue)) ?? HUES[run.id % HUES.length];
   }
 
   draw() {
@@ -135,11 +143,11 @@ export class TrainView {
       this.cards.delete(id);
     }
     for (const run of runs) {
-      const card = this.cards.get(run.id) ?? new RunCard(run, this.hue(run));
+      const card = this.cards.get(run.id) ?? new RunCard(run, this.freeHue(run), () => this.slower());
       this.cards.set(run.id, card);
       card.update(run);
     }
-    const hue = (/** @type {Run} */ run) => this.hue(run);
+    const hue = (/** @type {Run} */ run) => this.cards.get(run.id)?.hue ?? HUES[0];
     const name = (/** @type {Run} */ run) => `${run.id} · ${run.name}`;
     const loss = runs.map((run) => ({ name: name(run), hue: hue(run), points: run.points.map(({ epoch, loss }) => /** @type {[number, number]} */ ([epoch, loss])) }));
     const right = runs.map((run) => ({ name: name(run), hue: hue(run), dots: true, points: run.points.filter((p) => p.accuracy !== undefined).map(({ epoch, accuracy }) => /** @type {[number, number]} */ ([epoch, accuracy ?? 0])) }));

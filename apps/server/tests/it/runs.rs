@@ -72,6 +72,54 @@ async fn a_run_is_steered_from_its_first_epoch_to_its_last() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_settings_of_a_run_are_changed_while_it_runs() {
+    let client = Client::new(|config| config.threads = 1);
+    let book = include_str!("../../../../recipes/book-1.toml")
+        .replace("\"sigmoid\", \"dense 10\"", "\"sigmoid\", \"dropout 0.1\", \"dense 10\"");
+    let asked = json!({ "toml": book, "epochs": 500, "paused": true });
+    let run = client.post("/v1/train", asked).await.json();
+    let batch = run["settings"]["batch"].as_u64().unwrap();
+    let path = format!("/v1/runs/{}", run["id"]);
+    let change = json!({ "momentum": 0.5, "weight_decay": 0.001, "dropout": 0.25, "batch": 5,
+        "augment": { "noise": 10.0 }, "delay": 0.02 });
+    let changed = client.post(&path, change).await.json();
+    let settings = &changed["settings"];
+    assert_eq!((&settings["batch"], &settings["dropout"]), (&5.into(), &0.25.into()));
+    assert_eq!((&settings["augment"]["noise"], &settings["rate"]), (&10.0.into(), &1.0.into()));
+    // What is wrong changes nothing.
+    let wrong = [
+        json!({ "batch": batch + 1 }),
+        json!({ "momentum": 1.0 }),
+        json!({ "dropout": -0.5 }),
+        json!({ "rate": 101 }),
+        json!({ "delay": 11 }),
+        json!({ "augment": { "noise": 300.0 } }),
+    ];
+    for wrong in wrong {
+        assert_eq!(client.post(&path, wrong.clone()).await.status, 422, "{wrong}");
+    }
+    assert_eq!(client.get(&path).await.json()["settings"], *settings);
+    // It goes on with them, and slowly: fifty points of 20 ms each take a second.
+    let started = Instant::now();
+    client.post(&path, json!({ "do": "go" })).await;
+    let id = run["id"].as_u64().unwrap();
+    let far = |run: &Value| run["points"].as_array().unwrap().len() >= 20;
+    let running = wait(&client, id, far).await;
+    assert!(started.elapsed() >= Duration::from_millis(380), "{:?}", started.elapsed());
+    let model = client.get(&format!("/v1/models/{}", running["model"].as_str().unwrap())).await;
+    let layers = model.json()["layers"].to_string();
+    assert!(layers.contains("dropout 0.25"), "{layers}");
+    // Digit by digit there is no momentum; without a dropout layer nothing is dropped.
+    let online = json!({ "recipe": "tutorial", "paused": true });
+    let path = format!("/v1/runs/{}", client.post("/v1/train", online).await.json()["id"]);
+    for (wrong, why) in [("momentum", "one by one"), ("dropout", "no dropout layer")] {
+        let refused = client.post(&path, json!({ wrong: 0.5 })).await;
+        let error = refused.json()["error"].to_string();
+        assert!(refused.status == 422 && error.contains(why), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn own_recipes_are_trained_and_wrong_ones_explained() {
     let client = Client::new(|config| config.threads = 1);
     let recipe = include_str!("../../../../recipes/tutorial-97.toml");

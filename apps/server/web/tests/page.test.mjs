@@ -401,7 +401,7 @@ for (const [size, viewport] of Object.entries(sizes)) {
       await page.getByLabel("Rate of layer 4").fill("0.1");
       await page.getByLabel("Optimizer").selectOption("adamw");
       await page.getByLabel("Learning rate", { exact: true }).fill("0.005");
-      await page.getByLabel("Batch").fill("32");
+      await page.getByLabel("New run").getByLabel("Batch").fill("32");
       await page.getByText("More: rate over time").click();
       await page.getByLabel("Rate over time").selectOption("one_cycle");
       await page.getByLabel("Label smoothing").fill("0.05");
@@ -441,7 +441,23 @@ for (const [size, viewport] of Object.entries(sizes)) {
       await rate.focus();
       await page.keyboard.press("Home");
       await second.getByText("× 0.01").waitFor();
-      await page.waitForFunction(async () => (await (await fetch("/v1/runs")).json()).some((run) => Math.abs(run.rate - 0.01) < 1e-6));
+      await page.waitForFunction(async () => (await (await fetch("/v1/runs")).json()).some((run) => Math.abs(run.settings.rate - 0.01) < 1e-6));
+      // Other settings, while it runs; what cannot be is said, and the field goes back.
+      await second.getByText("Change while it runs").click();
+      const change = async (label, value) => {
+        await second.getByLabel(label).fill(value);
+        await page.keyboard.press("Tab");
+      };
+      await change("Momentum", "0.5");
+      await change("Turn, degrees", "10");
+      await change("Noise, grey values", "20");
+      await second.getByLabel("Slow motion").press("ArrowRight");
+      await page.waitForFunction(async () => (await (await fetch("/v1/runs")).json()).some(({ settings, delay }) => settings.momentum === 0.5 && settings.augment?.rotate === 10 && settings.augment.noise === 20 && Math.abs(delay - 0.1) < 1e-6));
+      await change("Dropout", "0.5");
+      await page.getByText("the network has no dropout layer").waitFor();
+      await page.waitForFunction((input) => input.value === "", await second.getByLabel("Dropout").elementHandle());
+      await second.getByLabel("Slow motion").press("ArrowLeft");
+      await shoot("settings");
       while ((await epoch(second)) <= runs + 1) await page.waitForTimeout(50);
       assert.equal(await epoch(first), stands);
       await first.getByRole("button", { name: "Go on" }).click();
@@ -451,6 +467,19 @@ for (const [size, viewport] of Object.entries(sizes)) {
         await card.getByRole("button", { name: "Stop" }).click();
         await card.locator(".status", { hasText: "stopped" }).waitFor();
       }
+    });
+
+    test("a run that goes wrong says so, and helps itself at a click", async () => {
+      await go("train");
+      await page.selectOption("#recipe", "book-1");
+      await page.getByLabel("New run").getByLabel("Learning rate", { exact: true }).fill("900");
+      await page.getByRole("spinbutton", { name: "Epochs" }).fill("40");
+      const card = await start();
+      // Too large a step: chance, from which it does not come back.
+      await card.getByText("hardly better than chance").waitFor({ timeout: 30_000 });
+      await card.getByRole("button", { name: "Rate × 0.1" }).click();
+      await page.waitForFunction(async () => (await (await fetch("/v1/runs")).json()).some(({ settings }) => Math.abs(settings.rate - 0.1) < 1e-6));
+      await card.getByRole("button", { name: "Stop" }).click();
     });
 
     test("look inside a convolution: its maps, its filters, its arithmetic", async () => {
