@@ -1,6 +1,7 @@
 //! Throws away ink that is not writing: specks, ruled lines, frames and what the edge cuts.
 
 use super::Component;
+use crate::image::Rect;
 
 /// Size of the writing: the height that a typical piece of ink has, in pixels (0 if there is none).
 ///
@@ -69,6 +70,20 @@ pub fn drop_frames(components: &mut Vec<Component>, width: usize, height: usize)
     }
 }
 
+/// Which `boxes` are what is left of a line beside the picture's edge: thin, and at the edge. None
+/// where something else lies there too: the picture then was cut out tightly, and a thin digit at
+/// its edge is one.
+pub fn rests_of_lines(boxes: &[Rect], width: usize, height: usize) -> Vec<usize> {
+    let margin = 2 + width.min(height) / 50;
+    let at_edge = |b: &Rect| {
+        b.x < margin || b.y < margin || b.right() + margin > width || b.bottom() + margin > height
+    };
+    let thin = |b: &Rect| b.width.max(b.height) >= 3 * b.width.min(b.height);
+    let at_edges: Vec<usize> = (0..boxes.len()).filter(|&i| at_edge(&boxes[i])).collect();
+    let tight = at_edges.iter().any(|&i| !thin(&boxes[i]));
+    if tight || at_edges.len() == boxes.len() { vec![] } else { at_edges }
+}
+
 /// Longest side, in pixels, of what is more likely a crop of a digit than a page.
 pub const CROP: usize = 64;
 
@@ -112,4 +127,22 @@ fn edge_contact(c: &Component, width: usize, height: usize) -> [usize; 4] {
         c.runs.iter().filter(|r| r.start == 0).count(),
         c.runs.iter().filter(|r| r.end == width).count(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thin_things_at_the_edge_go_unless_all_was_cut_out_tightly() {
+        let at = |x, y, width, height| Rect { x, y, width, height };
+        let (three, one) = (at(60, 30, 30, 45), at(100, 32, 8, 44));
+        let (left, top) = (at(0, 0, 2, 40), at(70, 1, 60, 3));
+        assert_eq!(rests_of_lines(&[left, three, one, top], 200, 100), [0, 3]);
+        // A number in a tight crop begins with a one.
+        let (first, second) = (at(0, 1, 8, 44), at(20, 0, 30, 45));
+        assert!(rests_of_lines(&[first, second], 50, 45).is_empty());
+        // A one on its own.
+        assert!(rests_of_lines(&[left], 200, 100).is_empty());
+    }
 }

@@ -1,6 +1,6 @@
 //! From grey values to ink: how much of the light that the paper would send back is missing.
 
-use crate::image::GrayImage;
+use crate::image::{GrayImage, Rect};
 
 /// Averages squares of `factor` x `factor` pixels (smaller at the right and lower edge).
 ///
@@ -32,15 +32,33 @@ pub fn shrink(picture: &GrayImage, factor: usize) -> GrayImage {
 
 /// What the picture would look like without the (dark) ink: a grey closing, which fills whatever is
 /// narrower than its window, then smoothed. A closing leaves slopes and steps as they are, so light
-/// from one side and the edge of a shadow are followed; only at the picture's edge, where it sees
-/// half a window, a slope is taken for lighter than it is.
+/// from one side and the edge of a shadow are followed, up to the picture's edge, beyond which it
+/// takes the paper to go on as it is there.
 ///
 /// `coarse` is the picture averaged down; its size is that of the result. The window has
 /// `2 radius + 1` pixels a side.
 pub fn background(coarse: &GrayImage, radius: usize) -> GrayImage {
     let short = coarse.width().min(coarse.height());
     let smooth = if short >= 64 { blur(coarse, 1) } else { coarse.clone() };
-    blur(&closing(&smooth, radius), radius / 4)
+    let inside = Rect { x: radius, y: radius, width: coarse.width(), height: coarse.height() };
+    let mut filled = closing(&continued(&smooth, radius), radius).crop(&inside);
+    // Smoothed, the edge of a shadow would be lighter than it is.
+    let soft = blur(&filled, radius / 4);
+    filled.pixels_mut().iter_mut().zip(soft.pixels()).for_each(|(v, &soft)| *v = soft.min(*v));
+    filled
+}
+
+/// The picture with `margin` pixels more at each side, which repeat those at its edge.
+fn continued(picture: &GrayImage, margin: usize) -> GrayImage {
+    let (width, height) = (picture.width() + 2 * margin, picture.height() + 2 * margin);
+    let mut pixels = Vec::with_capacity(width * height);
+    for y in 0..height {
+        let row = picture.row(y.saturating_sub(margin).min(picture.height() - 1));
+        pixels.extend(std::iter::repeat_n(row[0], margin));
+        pixels.extend_from_slice(row);
+        pixels.extend(std::iter::repeat_n(row[row.len() - 1], margin));
+    }
+    GrayImage::new(width, height, pixels)
 }
 
 /// The picture with all that is dark and narrower than `2 radius + 1` pixels filled.
@@ -304,6 +322,24 @@ mod tests {
         for x in [5, 150, 295] {
             assert!(ink.row(50)[x] < 24, "paper at {x} has ink {}", ink.row(50)[x]);
             assert!(ink.row(100)[x].abs_diff(153) < 20, "stroke at {x}: {}", ink.row(100)[x]);
+        }
+    }
+
+    #[test]
+    fn light_is_followed_up_to_the_edges_of_pictures_and_of_shadows() {
+        let light = |x: usize, y: usize| {
+            let slope = 100.0 + 100.0 * y as f32 / 120.0;
+            if x + y < 60 { 0.6 * slope } else { slope }
+        };
+        let (width, height) = (160, 120);
+        let value = |i: usize| light(i % width, i / width) as u8;
+        let picture = GrayImage::new(width, height, (0..width * height).map(value).collect());
+        let ink = divide_out(&picture, &background(&picture, reach(&picture)), 1, false);
+        // But for one pixel on each side of the shadow's edge.
+        let away = |x: usize, y: usize| (x + y).abs_diff(60) > 2;
+        for (x, y) in (0..height).flat_map(|y| (0..width).map(move |x| (x, y))) {
+            let found = ink.row(y)[x];
+            assert!(!away(x, y) || found < 8, "{x},{y}: {found}");
         }
     }
 }

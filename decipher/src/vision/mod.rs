@@ -224,11 +224,14 @@ fn arrange(stages: &mut Stages, pieces: &[Component], groups: &[Vec<usize>]) -> 
         boxes.reduce(|a, b| a.union(&b)).unwrap_or_else(|| unreachable!("no group is empty"))
     };
     let around = |g: &Vec<usize>| union(&mut g.iter().map(|&i| pieces[i].bounds));
-    let (groups, boxes): (Vec<&Vec<usize>>, Vec<Rect>) = groups
+    let (mut groups, mut boxes): (Vec<&Vec<usize>>, Vec<Rect>) = groups
         .iter()
         .map(|group| (group, around(group)))
         .filter(|(_, bounds)| bounds.width.max(bounds.height) >= LEGIBLE)
         .unzip();
+    let rests = clean::rests_of_lines(&boxes, stages.gray.width(), stages.gray.height());
+    let stays = |i: &usize| !rests.contains(i);
+    (groups, boxes) = (0..boxes.len()).filter(stays).map(|i| (groups[i], boxes[i])).unzip();
     let mut order = lines::reading_order(&boxes);
     order.iter_mut().for_each(|line| lines::drop_small(line, &boxes));
     let gaps = lines::word_gaps(&order, &boxes);
