@@ -97,9 +97,9 @@ fn find_line(
     };
     let most = (length / 12) as isize;
     let places = (-most..=most).flat_map(|lean| (0..zone).map(move |off| (off, lean)));
-    // Nearly all of it is inked; of places as dark, the innermost.
+    // Most of it is inked; of places as dark, the innermost.
     let (dark, middle, lean) =
-        places.map(|(off, lean)| (darkness(off, lean, 20), off, lean)).max()?;
+        places.map(|(off, lean)| (darkness(off, lean, 35), off, lean)).max()?;
     if dark < pale {
         return None;
     }
@@ -110,7 +110,7 @@ fn find_line(
 }
 
 /// Ink above the paper's from which on a line is one.
-const PALE: u8 = 6;
+const PALE: u8 = 4;
 /// Ink above the paper's that is a stroke's.
 const STROKE: u8 = 64;
 
