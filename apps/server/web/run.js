@@ -229,5 +229,5 @@ function advice(run, ends) {
   const online = settings.batch === 1;
   const decay = /** @type {[string, object]} */ (["More weight decay", { weight_decay: Math.max(1e-4, 3 * settings.weight_decay) }]);
   const distort = /** @type {[string, object]} */ (["Distort the digits", { augment: Object.fromEntries(DISTORTIONS.map(([name, , first]) => [name, first])) }]);
-  return { text: `The loss falls, but since epoch ${best + 1} no more held-back digits are read right: it learns by heart.`, remedies: [...(online || settings.augment ? [] : [distort]), decay, ["Stop here", { do: "stop" }]] };
+  return { text: `The loss falls, but since epoch ${best + 1} no more held-back digits are read right: it learns by heart. More digits or dropout help too; or stop it here.`, remedies: [...(online || settings.augment ? [] : [distort]), decay] };
 }

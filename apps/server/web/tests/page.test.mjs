@@ -473,7 +473,7 @@ for (const [size, viewport] of Object.entries(sizes)) {
       await go("train");
       await page.selectOption("#recipe", "book-1");
       await page.getByLabel("New run").getByLabel("Learning rate", { exact: true }).fill("900");
-      await page.getByRole("spinbutton", { name: "Epochs" }).fill("40");
+      await page.getByRole("spinbutton", { name: "Epochs" }).fill("1000");
       const card = await start();
       // Too large a step: chance, from which it does not come back.
       await card.getByText("hardly better than chance").waitFor({ timeout: 30_000 });
