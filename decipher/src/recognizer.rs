@@ -179,7 +179,9 @@ impl Recognizer {
         let mut reading = Reading::default();
         for line in &layout.lines {
             let mut found: Vec<(Glyph, [f32; 10])> = Vec::new();
-            for (glyph, whole) in line.glyphs.iter().zip(&mut probabilities) {
+            let wholes: Vec<[f32; 10]> = (&mut probabilities).take(line.glyphs.len()).collect();
+            let row = Row::new(line.glyphs.iter().zip(&wholes));
+            for (glyph, &whole) in line.glyphs.iter().zip(&wholes) {
                 // A crop that is no wider than high shows one digit, however long its hook.
                 let bounds = glyph.bounds;
                 let alone = layout.stages.gray.height() <= vision::CROP
@@ -188,13 +190,17 @@ impl Recognizer {
                 let may_cut = !layout.single && !alone && cuts_left > 0;
                 let parts = if may_cut && best(&whole).1 < SURE {
                     cuts_left -= 1;
-                    self.cut(layout, glyph, &whole)
+                    // Touching digits are wider than one.
+                    let narrow = bounds.width <= row.widest;
+                    let one = if narrow { row.believe(&whole) } else { whole };
+                    self.cut(layout, glyph, &one)
                 } else {
                     None
                 };
                 found.extend(parts.unwrap_or_else(|| vec![(glyph.clone(), whole)]));
             }
-            believe_in_rows(&mut found);
+            let row = Row::new(found.iter().map(|(glyph, p)| (glyph, p)));
+            found.iter_mut().for_each(|(_, p)| *p = row.believe(p));
             doubt_parts_of_words(&mut found);
             let mut digits: Vec<Digit> = Vec::new();
             // A gap before something unsure is a gap before the digit that follows it.
@@ -267,17 +273,39 @@ fn best_way(cutting: &Cutting, probabilities: &[[f32; 10]]) -> Option<(f32, Vec<
     ways.pop().flatten()
 }
 
-/// What is unsure and stands in a row with sure digits is likely one as well, so the network's
-/// probabilities, which know of no row, are weighed with those odds (Bayes). What is no digit there
-/// speaks against it.
-fn believe_in_rows(row: &mut [(Glyph, [f32; 10])]) {
-    let sure = row.iter().filter(|(_, p)| best(p).1 >= CERTAIN).count();
-    let no_digit = row.iter().filter(|(_, p)| best(p).1 < NO_DIGIT).count();
-    for (_, p) in row.iter_mut().filter(|(_, p)| best(p).1 < SURE) {
-        let others = no_digit - usize::from(best(p).1 < NO_DIGIT);
-        let odds = ODDS.powi(sure.saturating_sub(others).min(MOST_TELL) as i32);
+/// What stands in a row tells of the rest of it.
+struct Row {
+    /// Sure digits, and what is hardly one.
+    sure: usize,
+    no_digit: usize,
+    /// Width of the widest sure digit, in pixels.
+    widest: usize,
+}
+
+impl Row {
+    fn new<'a>(row: impl Iterator<Item = (&'a Glyph, &'a [f32; 10])>) -> Self {
+        let mut found = Self { sure: 0, no_digit: 0, widest: 0 };
+        for (glyph, p) in row {
+            if best(p).1 >= CERTAIN {
+                found.sure += 1;
+                found.widest = found.widest.max(glyph.bounds.width);
+            }
+            found.no_digit += usize::from(best(p).1 < NO_DIGIT);
+        }
+        found
+    }
+
+    /// What is unsure and stands in a row with sure digits is likely one as well, so the network's
+    /// probabilities, which know of no row, are weighed with those odds (Bayes). What is no digit
+    /// there speaks against it.
+    fn believe(&self, p: &[f32; 10]) -> [f32; 10] {
+        if best(p).1 >= SURE {
+            return *p;
+        }
+        let others = self.no_digit - usize::from(best(p).1 < NO_DIGIT);
+        let odds = ODDS.powi(self.sure.saturating_sub(others).min(MOST_TELL) as i32);
         let digit: f32 = p.iter().sum();
-        p.iter_mut().for_each(|p| *p *= odds / (1.0 + digit * (odds - 1.0)));
+        p.map(|p| p * odds / (1.0 + digit * (odds - 1.0)))
     }
 }
 
@@ -338,9 +366,9 @@ mod tests {
     }
 
     fn believed(confidences: &[f32]) -> Vec<f32> {
-        let mut row = row(confidences);
-        believe_in_rows(&mut row);
-        row.iter().map(|(_, p)| p[7]).collect()
+        let row = row(confidences);
+        let told = Row::new(row.iter().map(|(glyph, p)| (glyph, p)));
+        row.iter().map(|(_, p)| told.believe(p)[7]).collect()
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::image::Rect;
 ///
 /// Two pieces belong together when one stands above the other or reaches over it (the bar of a 5,
 /// the two strokes of a 4, a 0 that the threshold cut) and they nearly touch. Pieces side by side
-/// are two digits, however close.
+/// are two digits, however close, but for a bar at the upper right.
 pub fn join_pieces(components: &[Component]) -> Vec<Vec<usize>> {
     let height = writing_height(components);
     let mut group: Vec<usize> = (0..components.len()).collect();
@@ -18,7 +18,9 @@ pub fn join_pieces(components: &[Component]) -> Vec<Vec<usize>> {
     let mut pairs = Vec::new();
     for (n, &a) in by_left.iter().enumerate() {
         let right = components[a].bounds.right();
-        for &b in by_left[n + 1..].iter().take_while(|&&b| components[b].bounds.x < right) {
+        for &b in
+            by_left[n + 1..].iter().take_while(|&&b| components[b].bounds.x <= right + height / 6)
+        {
             if let Some(distance) = kinship(&components[a], &components[b], height) {
                 pairs.push((distance, a, b));
             }
@@ -48,10 +50,13 @@ pub fn join_pieces(components: &[Component]) -> Vec<Vec<usize>> {
 /// The distance in pixels of two pieces that look like one digit; `None` if they are two.
 fn kinship(a: &Component, b: &Component, height: usize) -> Option<usize> {
     let (x, y) = (&a.bounds, &b.bounds);
-    let shared = x.right().min(y.right()).checked_sub(x.x.max(y.x))?;
     let narrow = x.width.min(y.width);
     let small = a.extent().min(b.extent());
     let reach = height.max(x.height.max(y.height).min(2 * height));
+    if is_bar_of_five(x, y) {
+        return Some(distance(a, b)).filter(|distance| *distance <= reach / 6);
+    }
+    let shared = x.right().min(y.right()).checked_sub(x.x.max(y.x))?;
     // A small piece may stick out to the side, as bars do; a large one has to stand over the other.
     let is_bar = 10 * small < 7 * reach;
     let (least_shared, most_apart) =
@@ -69,6 +74,16 @@ fn kinship(a: &Component, b: &Component, height: usize) -> Option<usize> {
     (distance <= most_apart.max(2)).then_some(distance)
 }
 
+/// Whether the second piece lies flat at the upper right of the first, as the bar of a 5 does,
+/// which is written last and often beside the rest.
+fn is_bar_of_five(body: &Rect, bar: &Rect) -> bool {
+    bar.width * 2 >= 3 * bar.height
+        && bar.height * 2 <= body.height
+        && bar.width <= 2 * body.width
+        && bar.x * 2 > body.x + body.right()
+        && bar.y + bar.height / 2 <= body.y + body.height / 4
+}
+
 /// Smallest distance of two pieces in pixels, the larger of its two coordinates.
 fn distance(a: &Component, b: &Component) -> usize {
     let mut least = usize::MAX;
@@ -82,4 +97,30 @@ fn distance(a: &Component, b: &Component) -> usize {
         }
     }
     least
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Mask, connected_components};
+    use super::*;
+
+    /// How many digits the rectangles are, drawn full.
+    fn groups(pieces: &[Rect]) -> usize {
+        let inside = |b: &Rect, x: usize, y: usize| {
+            (b.x..b.right()).contains(&x) && (b.y..b.bottom()).contains(&y)
+        };
+        let ink = |i: usize| pieces.iter().any(|b| inside(b, i % 120, i / 120));
+        let mask = Mask::new(120, 80, (0..120 * 80).map(ink).collect());
+        join_pieces(&connected_components(&mask, 0)).len()
+    }
+
+    #[test]
+    fn the_bar_of_a_five_belongs_to_it_and_a_dash_to_nobody() {
+        let at = |x, y, width, height| Rect { x, y, width, height };
+        let (body, next) = (at(20, 30, 24, 36), at(90, 26, 20, 40));
+        assert_eq!(groups(&[body, at(46, 27, 24, 6), next]), 2);
+        assert_eq!(groups(&[body, at(50, 46, 24, 6), next]), 3);
+        // A digit as high as its neighbour is one, however close.
+        assert_eq!(groups(&[body, at(46, 28, 20, 36), next]), 3);
+    }
 }
