@@ -42,8 +42,11 @@ pub fn drop_specks(components: &mut Vec<Component>) {
 const SPECK: f32 = 0.2;
 
 /// Ruled lines, margins and underlines: long, straight and thin. `width` and `height` are the
-/// picture's.
+/// picture's. In a crop it is the base of a 1 or 2 as likely.
 pub fn drop_rules(components: &mut Vec<Component>, width: usize, height: usize) {
+    if width.max(height) <= CROP {
+        return;
+    }
     components.retain(|c| {
         let (w, h) = (c.bounds.width, c.bounds.height);
         let across = w > 12 * h && w * 4 > width;

@@ -261,6 +261,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_base_of_a_one_is_a_line_on_a_page_and_a_stroke_in_a_crop() {
+        let one = |side: usize| {
+            let ink = |i: usize| {
+                let (x, y) = (i % side, i / side);
+                (30..32).contains(&x) && (12..44).contains(&y)
+                    || (10..54).contains(&x) && (48..50).contains(&y)
+            };
+            GrayImage::new(
+                side,
+                side,
+                (0..side * side).map(|i| if ink(i) { 30 } else { 240 }).collect(),
+            )
+        };
+        let found = |side: usize| segment(&one(side)).stages.digits.len();
+        assert_eq!((found(64), found(100)), (2, 1));
+    }
+
+    #[test]
     fn a_few_pixels_are_no_digit_and_a_few_more_may_be_one() {
         let stroke = |height: usize| {
             let ink =
