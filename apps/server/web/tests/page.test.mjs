@@ -554,6 +554,8 @@ for (const [size, viewport] of Object.entries(sizes)) {
       await layers.nth(19).waitFor({ state: "attached" });
       // On a phone only the first layer is open.
       assert.equal(await layers.evaluateAll((all) => all.filter((one) => one.open).length), size === "phone" ? 1 : 20);
+      await page.getByText("Point at a cell").waitFor();
+      await page.waitForLoadState("networkidle");
       await layers.first().locator("button").nth(2).focus();
       assert.ok((await layers.first().locator("button.lit").count()) === 1 && (await page.locator(".input .lit").isVisible()));
       // The last layer: 11 units of 192 inputs are a window that moves.
@@ -563,7 +565,7 @@ for (const [size, viewport] of Object.entries(sizes)) {
       const cells = matrix.locator(".cells");
       await cells.focus();
       for (let i = 0; i < 30; i++) await page.keyboard.press("ArrowRight");
-      await page.waitForFunction(() => /inputs 2 to 29/.test(document.querySelector(".cells").getAttribute("aria-label")));
+      await page.waitForFunction(() => /inputs 28 to 55/.test(document.querySelector(".cells").getAttribute("aria-label")));
       const said = await matrix.locator("[role=status]").innerText();
       const [, input, value] = /^Unit 0, value (\d+): ([−0-9.]+)$/.exec(said) ?? assert.fail(said);
       const weight = await page.evaluate(async (input) => (await (await fetch("/v1/models/default/weights?layer=19&count=1")).json()).weights[0][input], input);
