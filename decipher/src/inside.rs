@@ -26,6 +26,18 @@ pub struct Change {
     pub shift: f32,
 }
 
+/// Changes every weight, layer by layer: noise first, then the smallest are set to 0. Biases and
+/// batch normalisation stay.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Damage {
+    /// Standard deviation of normal noise, as a share of the deviation of the layer's weights.
+    pub noise: f32,
+    /// Share of the layer's weights that is set to 0, the smallest by size, 0 to 1.
+    pub prune: f32,
+    /// What the noise is drawn from.
+    pub seed: u64,
+}
+
 impl Model {
     /// The values of every layer for one image (784 pixels, 0 = paper, 255 = ink), as long as the
     /// layer is wide. The last layer's are scores, not yet probabilities.
@@ -94,6 +106,34 @@ impl Model {
         (0..self.network.layers().len()).map(still).collect()
     }
 
+    /// A copy with all weights changed.
+    ///
+    /// # Errors
+    /// A sentence, if the noise is no number from 0 on, or the share is not from 0 to 1.
+    pub fn damaged(&self, damage: &Damage) -> Result<Model, String> {
+        let &Damage { noise, prune, seed } = damage;
+        if !(noise.is_finite() && noise >= 0.0) {
+            return Err("the noise must be a number from 0 on".into());
+        }
+        if !(0.0..=1.0).contains(&prune) {
+            return Err("the share to prune must be from 0 to 1".into());
+        }
+        let mut model = self.clone();
+        for spec in self.network.tensors().iter().filter(|spec| spec.place().1 == "weight") {
+            let mut weights = self.params.tensor(spec);
+            let sigma = noise * deviation(&weights) as f32;
+            let mut rng = decipher_nn::Rng::new(seed, &[spec.place().0 as u64]);
+            weights.iter_mut().for_each(|w| *w += sigma * rng.normal());
+            let mut order: Vec<usize> = (0..weights.len()).collect();
+            // Of equals the first, so that the share is exact.
+            order.sort_by(|&a, &b| weights[a].abs().total_cmp(&weights[b].abs()));
+            let count = (prune * weights.len() as f32).round() as usize;
+            order.into_iter().take(count).for_each(|at| weights[at] = 0.0);
+            model.params.set_tensor(spec, &weights);
+        }
+        Ok(model)
+    }
+
     /// A copy with some units changed.
     ///
     /// # Errors
@@ -129,54 +169,11 @@ impl Model {
     }
 }
 
-/// The two directions in which `rows` (all of one length) differ most, and each row's place along
-/// them, relative to the middle of all. Fewer than two rows all lie at 0.
-pub fn principal_plane(rows: &[Vec<f32>]) -> Vec<[f32; 2]> {
-    let Some(width) = rows.first().map(Vec::len) else { return vec![] };
-    let mut mean = vec![0.0f32; width];
-    for row in rows {
-        mean.iter_mut().zip(row).for_each(|(m, v)| *m += v / rows.len() as f32);
-    }
-    let mut centred: Vec<Vec<f32>> =
-        rows.iter().map(|row| row.iter().zip(&mean).map(|(v, m)| v - m).collect()).collect();
-    let mut places = vec![[0.0; 2]; rows.len()];
-    for axis in 0..2 {
-        let direction = main_direction(&centred, axis);
-        for (row, place) in centred.iter_mut().zip(&mut places) {
-            place[axis] = dot(row, &direction);
-            // What is left has nothing along this direction, so the next is perpendicular to it.
-            let along = place[axis];
-            row.iter_mut().zip(&direction).for_each(|(v, d)| *v -= along * d);
-        }
-    }
-    places
-}
-
-/// Rounds of the power iteration; the plane is for the eye.
-const ROUNDS: usize = 40;
-
-/// The direction (of length 1) in which centred rows differ most.
-fn main_direction(rows: &[Vec<f32>], axis: usize) -> Vec<f32> {
-    let mut rng = decipher_nn::Rng::new(axis as u64, &[]);
-    let mut direction: Vec<f32> = rows[0].iter().map(|_| rng.normal()).collect();
-    for _ in 0..ROUNDS {
-        let mut next = vec![0.0; direction.len()];
-        for row in rows {
-            let along = dot(row, &direction);
-            next.iter_mut().zip(row).for_each(|(n, v)| *n += along * v);
-        }
-        let length = dot(&next, &next).sqrt();
-        if length < f32::MIN_POSITIVE {
-            break; // the rows do not differ at all
-        }
-        direction = next.into_iter().map(|v| v / length).collect();
-    }
-    let length = dot(&direction, &direction).sqrt();
-    direction.into_iter().map(|v| v / length).collect()
-}
-
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+/// The standard deviation of some weights.
+pub fn deviation(weights: &[f32]) -> f64 {
+    let count = weights.len().max(1) as f64;
+    let mean = weights.iter().map(|&w| f64::from(w)).sum::<f64>() / count;
+    (weights.iter().map(|&w| (f64::from(w) - mean).powi(2)).sum::<f64>() / count).sqrt()
 }
 
 #[cfg(test)]
@@ -267,21 +264,36 @@ mod tests {
     }
 
     #[test]
-    fn the_plane_holds_the_largest_differences() {
-        // A long cloud along (1, 1, 0), a short one along (1, -1, 0), almost nothing along z.
-        let mut rng = decipher_nn::Rng::new(1, &[]);
-        let rows: Vec<Vec<f32>> = (0..500)
-            .map(|_| {
-                let (a, b, c) = (9.0 * rng.normal(), 3.0 * rng.normal(), 0.1 * rng.normal());
-                vec![a + b + 5.0, a - b, c]
-            })
-            .collect();
-        let places = principal_plane(&rows);
-        let spread =
-            |axis: usize| (places.iter().map(|p| p[axis] * p[axis]).sum::<f32>() / 500.0).sqrt();
-        assert!((spread(0) / (9.0 * 2f32.sqrt()) - 1.0).abs() < 0.1, "{}", spread(0));
-        assert!((spread(1) / (3.0 * 2f32.sqrt()) - 1.0).abs() < 0.1, "{}", spread(1));
-        assert!(principal_plane(&[]).is_empty());
-        assert!(principal_plane(&vec![vec![1.0; 3]; 4]).iter().flatten().all(|v| v.abs() < 1e-6));
+    fn noise_and_pruning_are_as_large_as_asked() {
+        let model = Model::bundled();
+        let damaged = |noise, prune, seed| model.damaged(&Damage { noise, prune, seed }).unwrap();
+        assert!(damaged(0.0, 0.0, 1).params.values() == model.params.values());
+        assert!(damaged(0.2, 0.0, 1).params.values() == damaged(0.2, 0.0, 1).params.values());
+        assert!(damaged(0.2, 0.0, 1).params.values() != damaged(0.2, 0.0, 2).params.values());
+        let (noisy, pruned) = (damaged(0.5, 0.0, 1), damaged(0.0, 0.3, 1));
+        for spec in model.network.tensors() {
+            let of = |model: &Model| model.params.tensor(&spec);
+            let (before, noisy, pruned) = (of(&model), of(&noisy), of(&pruned));
+            if spec.place().1 != "weight" {
+                assert!(noisy == before && pruned == before);
+                continue;
+            }
+            let added: Vec<f32> = noisy.iter().zip(&before).map(|(n, b)| n - b).collect();
+            let share = deviation(&added) / deviation(&before);
+            assert!((share / 0.5 - 1.0).abs() < 0.2, "{spec:?}: {share}");
+            let gone: Vec<f32> =
+                before.iter().zip(&pruned).filter(|(_, p)| **p == 0.0).map(|(b, _)| *b).collect();
+            assert_eq!(gone.len(), (0.3 * before.len() as f32).round() as usize);
+            let largest = gone.iter().fold(0.0f32, |most, w| most.max(w.abs()));
+            assert!(pruned.iter().all(|w| *w == 0.0 || w.abs() >= largest));
+        }
+        assert!(
+            damaged(0.0, 1.0, 1).values_of(0, &[0; Dataset::PIXELS])[0]
+                .iter()
+                .all(|v| v.is_finite())
+        );
+        for (noise, prune) in [(-0.1, 0.0), (f32::NAN, 0.0), (0.0, 1.1), (0.0, f32::NAN)] {
+            assert!(model.damaged(&Damage { noise, prune, seed: 1 }).is_err());
+        }
     }
 }

@@ -14,6 +14,7 @@ pub mod image;
 pub mod inside;
 pub mod metrics;
 pub mod model;
+pub mod plane;
 pub mod recipe;
 pub mod recognizer;
 pub mod report;

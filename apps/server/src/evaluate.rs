@@ -6,9 +6,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use decipher::data::Dataset;
 use decipher::distort::Distortion;
-use decipher::inside::principal_plane;
 use decipher::metrics::{Evaluation, accuracy, best, interval_95};
 use decipher::model::Model;
+use decipher::plane::{neighbour_plane, principal_plane};
 use decipher::report::round;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use crate::App;
 use crate::body::{Asked, At};
 use crate::error::{ApiError, Problem};
-use crate::inside::{UnitChange, changed};
+use crate::inside::{UnitChange, WeightDamage, changed};
 use crate::workers::Weight;
 
 /// Test digits that curves are drawn with.
@@ -40,6 +40,9 @@ struct EvaluateRequest {
     /// Units to change first.
     #[serde(default)]
     changes: Vec<UnitChange>,
+    /// What happens to all weights before that.
+    #[serde(default)]
+    damage: WeightDamage,
     /// What to make the digits harder with.
     distortion: Option<DistortionName>,
     /// How much, as the curves of `robustness` have it: at most what is asked for there.
@@ -125,7 +128,7 @@ async fn evaluate(
     let (_, recognizer) = app.models.get(Some(&name))?;
     let data = app.data.clone();
     let work = move || {
-        let model = changed(recognizer.model(), &asked.changes)?;
+        let model = changed(recognizer.model(), &asked.changes, asked.damage)?;
         let (digits, set) = data.test();
         let seen = data.seen_by(&model);
         let Some(distortion) = asked.distortion.map(Distortion::from) else {
@@ -282,6 +285,20 @@ async fn robustness(
 struct MapRequest {
     /// The layer whose values are mapped, from 0; without it, the pixels themselves.
     layer: Option<usize>,
+    /// How places are found.
+    #[serde(default)]
+    by: Plane,
+}
+
+/// How places on the map are found.
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Plane {
+    /// The two directions in which digits differ most.
+    #[default]
+    Pca,
+    /// Digits that are alike lie together (t-SNE); takes a second or two.
+    Tsne,
 }
 
 /// A digit's place on the map.
@@ -295,8 +312,8 @@ struct Place {
     read: u8,
 }
 
-/// Where the first 600 test digits lie by what a layer makes of them: the two directions in which
-/// they differ most (PCA).
+/// Where the first 600 test digits lie by what a layer makes of them: along the two directions in
+/// which they differ most (PCA), or with those that are alike (t-SNE).
 #[utoipa::path(post, path = "/v1/models/{name}/map", tag = "inside",
     params(("name" = String, Path, description = "A model's name")), request_body = MapRequest,
     responses((status = 200, body = Vec<Place>), (status = 400, body = Problem), (status = 404, body = Problem),
@@ -326,7 +343,10 @@ async fn map(
                 .collect(),
         };
         let read = model.probabilities(digits.images());
-        let places = principal_plane(&rows);
+        let places = match asked.by {
+            Plane::Pca => principal_plane(&rows),
+            Plane::Tsne => neighbour_plane(&rows),
+        };
         let place = |index: usize| {
             let ([x, y], label) = (places[index], digits.label(index));
             Place { index, x, y, label, read: best(&read[index]).0 }

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use decipher::data::Dataset;
-use decipher::inside::Change;
+use decipher::inside::{Change, Damage, deviation};
 use decipher::metrics::best;
 use decipher::model::Model;
 use decipher::nn::TensorSpec;
@@ -56,11 +56,44 @@ fn unchanged() -> f32 {
     1.0
 }
 
-/// A copy of `model` with these units changed.
+/// What happens to all weights, layer by layer: noise first, then the smallest are set to 0.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct WeightDamage {
+    /// Standard deviation of the noise, as a share of the deviation of the layer's weights.
+    #[schema(minimum = 0)]
+    noise: f32,
+    /// Share of the layer's weights that is set to 0, the smallest by size.
+    #[schema(minimum = 0, maximum = 1)]
+    prune: f32,
+    /// What the noise is drawn from.
+    seed: u64,
+}
+
+impl WeightDamage {
+    /// A copy of `model` with its weights changed so.
+    ///
+    /// # Errors
+    /// 422, if it is more than can be.
+    fn applied(self, model: &Model) -> Result<Model, ApiError> {
+        let Self { noise, prune, seed } = self;
+        if noise == 0.0 && prune == 0.0 {
+            return Ok(model.clone());
+        }
+        let advice = "noise is a share of each layer's deviation, prune a share of its weights";
+        model.damaged(&Damage { noise, prune, seed }).map_err(|e| ApiError::invalid(e, advice))
+    }
+}
+
+/// A copy of `model` with all weights changed, and then these units.
 ///
 /// # Errors
-/// 422, if there are too many, or a unit does not exist.
-pub fn changed(model: &Model, changes: &[UnitChange]) -> Result<Model, ApiError> {
+/// 422, if there are too many, or a unit does not exist, or the damage is more than can be.
+pub fn changed(
+    model: &Model,
+    changes: &[UnitChange],
+    damage: WeightDamage,
+) -> Result<Model, ApiError> {
     if changes.len() > CHANGES {
         let error = format!("{} changes are more than {CHANGES}", changes.len());
         return Err(ApiError::invalid(error, "change fewer units"));
@@ -73,7 +106,7 @@ pub fn changed(model: &Model, changes: &[UnitChange]) -> Result<Model, ApiError>
     };
     let changes: Vec<_> = changes.iter().map(change).collect();
     let advice = "GET /v1/models/{name} tells its layers and their units";
-    model.changed(&changes).map_err(|e| ApiError::invalid(e, advice))
+    damage.applied(model)?.changed(&changes).map_err(|e| ApiError::invalid(e, advice))
 }
 
 /// A digit to look into the network with.
@@ -88,6 +121,9 @@ struct InsideRequest {
     /// Units to change first.
     #[serde(default)]
     changes: Vec<UnitChange>,
+    /// What happens to all weights before that.
+    #[serde(default)]
+    damage: WeightDamage,
 }
 
 /// What the network makes of a digit.
@@ -128,7 +164,7 @@ async fn inside(
         return Err(ApiError::invalid("there is no such digit", "ask for 0 to 9"));
     }
     let work = move || {
-        let model = changed(recognizer.model(), &asked.changes)?;
+        let model = changed(recognizer.model(), &asked.changes, asked.damage)?;
         let probabilities = model.probabilities(&image)[0];
         let digit = asked.digit.unwrap_or(best(&probabilities).0);
         Ok(InsideReport {
@@ -151,9 +187,12 @@ struct ChangedRequest {
     name: String,
     /// The units to change.
     changes: Vec<UnitChange>,
+    /// What happens to all weights before that.
+    #[serde(default)]
+    damage: WeightDamage,
 }
 
-/// Keeps a copy of the model with some units changed, under a name of your choice.
+/// Keeps a copy of the model with weights or units changed, under a name of your choice.
 #[utoipa::path(post, path = "/v1/models/{name}/changed", tag = "inside",
     params(("name" = String, Path, description = "A model's name")), request_body = ChangedRequest,
     responses((status = 204, description = "It is there"), (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem),
@@ -167,7 +206,7 @@ async fn keep_changed(
 ) -> Result<StatusCode, ApiError> {
     check_name(&asked.name)?;
     let (_, recognizer) = app.models.get(Some(&name))?;
-    let work = move || changed(recognizer.model(), &asked.changes);
+    let work = move || changed(recognizer.model(), &asked.changes, asked.damage);
     let model = app.workers.run(Weight::Heavy, work).await??;
     app.models.put(&asked.name, model, Origin::Changed)?;
     Ok(StatusCode::NO_CONTENT)
@@ -188,6 +227,15 @@ struct WeightParameters {
     #[serde(default = "units")]
     #[param(minimum = 1, maximum = 64)]
     count: usize,
+    /// As in the `damage` of `inside`.
+    #[serde(default)]
+    noise: f32,
+    /// As in the `damage` of `inside`.
+    #[serde(default)]
+    prune: f32,
+    /// As in the `damage` of `inside`.
+    #[serde(default)]
+    seed: u64,
 }
 
 fn units() -> usize {
@@ -218,13 +266,13 @@ async fn weights(
     Parameters(asked): Parameters<WeightParameters>,
 ) -> Result<Json<WeightReport>, ApiError> {
     let (_, recognizer) = app.models.get(Some(&name))?;
-    let WeightParameters { layer, from, count } = asked;
+    let WeightParameters { layer, from, count, noise, prune, seed } = asked;
     if !(1..=UNITS).contains(&count) {
         let advice = "ask for 1 to 64 units at a time";
         return Err(ApiError::malformed("count is not from 1 to 64", advice));
     }
     let work = move || {
-        let model = recognizer.model();
+        let model = WeightDamage { noise, prune, seed }.applied(recognizer.model())?;
         let specs = model.network.tensors();
         let tensor = |what| specs.iter().find(|s| s.place() == (layer, what));
         let (Some(weight), Some(bias)) = (tensor("weight"), tensor("bias")) else {
@@ -261,14 +309,13 @@ const STEPS: usize = 41;
 fn spread(layer: usize, weights: &[f32]) -> Spread {
     let count = weights.len() as f64;
     let mean = weights.iter().map(|&w| f64::from(w)).sum::<f64>() / count;
-    let variance = weights.iter().map(|&w| (f64::from(w) - mean).powi(2)).sum::<f64>() / count;
     let reach = weights.iter().fold(f32::MIN_POSITIVE, |most, w| most.max(w.abs()));
     let mut counts = vec![0; STEPS];
     for w in weights {
         let step = (w / reach + 1.0) / 2.0 * STEPS as f32;
         counts[(step as usize).min(STEPS - 1)] += 1;
     }
-    Spread { layer, mean, deviation: variance.sqrt(), reach, counts }
+    Spread { layer, mean, deviation: deviation(weights), reach, counts }
 }
 
 /// How the weights of each layer that has some are spread.

@@ -46,7 +46,7 @@ pub enum Origin {
     Trained,
     /// It was taught here.
     Taught,
-    /// Units of another were changed here.
+    /// Weights or units of another were changed here.
     Changed,
 }
 

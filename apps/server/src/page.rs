@@ -41,6 +41,9 @@ const FILES: &[(&str, &str, &[u8])] = files! {
     "layers.js": JS,
     "inside.js": JS,
     "unit.js": JS,
+    "matrix.js": JS,
+    "glossary.js": JS,
+    "worth.js": JS,
     "evaluate.js": JS,
 };
 

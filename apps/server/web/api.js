@@ -14,6 +14,7 @@
  * @typedef {{rate: number, momentum: number, weight_decay: number, dropout: number | null, batch: number, augment: Record<string, number> | null}} Settings
  * @typedef {{id: number, kind: "train" | "teach", name: string, model: string, status: "running" | "paused" | "done" | "stopped" | "failed", epoch: number, epochs: number, done: number, settings: Settings, delay: number, train_count: number, error?: string, lesson?: {learned_from: number, mine: Compared | null, others: Compared}, points: Point[]}} Run
  * @typedef {{layer: number, unit: number, scale: number, shift: number}} Change
+ * @typedef {{noise: number, prune: number, seed: number}} Damage
  */
 
 const KEY = "decipher-token";

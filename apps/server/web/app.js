@@ -2,6 +2,7 @@
 
 import { models } from "./api.js";
 import { EvaluateView } from "./evaluate.js";
+import { GlossaryView } from "./glossary.js";
 import { InsideView } from "./inside.js";
 import { mine } from "./mine.js";
 import { ReadView } from "./read.js";
@@ -12,7 +13,7 @@ import { attempt, h } from "./ui.js";
 /** @typedef {{root: HTMLElement, show: () => void, hide?: () => void}} View */
 
 /** @type {Record<string, () => View>} */
-const makers = { read: () => new ReadView(), teach: () => new TeachView(), train: () => new TrainView(), inside: () => new InsideView(), evaluate: () => new EvaluateView() };
+const makers = { read: () => new ReadView(), teach: () => new TeachView(), train: () => new TrainView(), inside: () => new InsideView(), evaluate: () => new EvaluateView(), words: () => new GlossaryView() };
 /** Views are made when they are first asked for, and kept. @type {Record<string, View>} */
 const made = {};
 /** @type {View | undefined} */

@@ -67,7 +67,10 @@ export class Builder {
     this.touching = number({ min: 0, max: 0.99 }, edited);
 
     const fields = (/** @type {HTMLElement[]} */ ...all) => h("div", { class: "fields" }, all);
-    const tick = (/** @type {HTMLElement} */ box, /** @type {string} */ text) => h("label", { class: "row small" }, box, text);
+    const tick = (/** @type {HTMLElement} */ box, /** @type {string} */ text, /** @type {string} */ help) => {
+      box.setAttribute("aria-description", help);
+      return h("label", { class: "row small", title: help }, box, text);
+    };
     const part = (/** @type {string} */ title, /** @type {HTMLElement[]} */ ...all) => h("details", null, h("summary", null, title), h("div", { class: "stack" }, all));
     this.aboveField = field("Ink begins above", this.above, "Of 255; what is paler counts as paper");
     this.factorField = field("Times", this.factor, "What the rate is multiplied with at each step");
@@ -94,11 +97,11 @@ export class Builder {
         field("Pixels", this.pixels, "How pixels become numbers: the share of ink, or ink yes or no"), this.aboveField,
         field("Label smoothing", this.smoothing, "Share of the target that is spread over all digits, so that it does not become too sure"),
         field("Averaging", this.average, "Decay of a moving average of the weights, which is then the result; 0 is none, 0.999 much")),
-        tick(this.shuffle, "Another order in each epoch")),
+        tick(this.shuffle, "Another order in each epoch", "So that no digit always follows the same one")),
       part("Digits: how many, distorted, photographed",
         fields(field("To learn from", this.train, "Empty: all that are not held back"), field("Held back", this.validation, "To look at between epochs")),
-        tick(this.distort, "Distort each digit anew in every epoch"), this.distortFields,
-        tick(this.photograph, "Photograph some, as for a reader of pictures"), this.sceneFields));
+        tick(this.distort, "Distort each digit anew in every epoch", "It sees no digit twice, and learns what does not matter"), this.distortFields,
+        tick(this.photograph, "Photograph some, as for a reader of pictures", "Digits on paper, with shadows and blur, found again as a reader finds them"), this.sceneFields));
   }
 
   /** Shows only fields that count. */

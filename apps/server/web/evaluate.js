@@ -25,8 +25,8 @@ export class EvaluateView {
     /** @type {Evaluation | null} */
     this.result = null;
     this.head = h("div", { class: "versus" });
-    this.harder = h("select", { id: "harder", onchange: () => this.setHarder() }, h("option", { value: "" }, "as they are"), DISTORTIONS.map(({ name, title }) => h("option", { value: name }, title)));
-    this.amount = h("input", { type: "range", "aria-label": "How much", oninput: () => this.showAmount(), onchange: () => attempt(() => this.evaluate()) });
+    this.harder = h("select", { id: "harder", title: "Make the test digits harder", onchange: () => this.setHarder() }, h("option", { value: "" }, "as they are"), DISTORTIONS.map(({ name, title }) => h("option", { value: name }, title)));
+    this.amount = h("input", { type: "range", "aria-label": "How much", title: "How much harder", oninput: () => this.showAmount(), onchange: () => attempt(() => this.evaluate()) });
     this.amountText = h("output", { class: "small" });
     this.amountRow = h("div", { class: "row grow", hidden: true }, h("span", { class: "grow" }, this.amount), this.amountText);
     this.sure = h("div", { class: "grid two" });
@@ -36,6 +36,7 @@ export class EvaluateView {
     this.honest = h("div", null);
     this.curves = h("div", { class: "grid two" });
     this.layer = h("select", { onchange: () => attempt(() => this.map()) });
+    this.by = h("select", { id: "by", onchange: () => attempt(() => this.map()) }, h("option", { value: "pca" }, "PCA: how they differ most"), h("option", { value: "tsne" }, "t-SNE: who is like whom"));
     this.place = h("div", null);
     this.root = h("div", null,
       intro("How good is it?", "Not one number but where it fails, whether its confidence can be trusted, and how much it bears."),
@@ -50,7 +51,8 @@ export class EvaluateView {
           card("Can its confidence be trusted?", this.honest)),
         card("If it may say “I do not know”", this.sure),
         card("How much does it bear?", h("p", { class: "soft small" }, "The first 1,000 test digits made harder and harder: share still read right."), this.curves),
-        card("A map of the digits", h("p", { class: "soft small" }, "Each point is a test digit, placed by the two directions in which a layer’s values differ most (PCA). The deeper the layer, the better the digits part. Outlined points were misread. Point at one to see it, click to look inside; or use the arrow keys, M for the next misread one, and Enter."), field("Layer", this.layer), this.place)));
+        card("A map of the digits", h("p", { class: "soft small" }, "Each point is a test digit. PCA places it along the two directions in which a layer’s values differ most; t-SNE puts digits together whose values are alike, but how far groups lie apart means little. The deeper the layer, the better the digits part. Outlined points were misread. Point at one to see it, click to look inside; or use the arrow keys, M for the next misread one, and Enter."),
+          h("div", { class: "fields" }, field("Layer", this.layer, "Whose values place the digits"), field("Placed by", this.by, "PCA takes a moment, t-SNE a second or two")), this.place)));
     models.listeners.add(() => this.root.isConnected && this.show());
   }
 
@@ -126,7 +128,7 @@ export class EvaluateView {
     const { thresholds, count } = /** @type {Evaluation} */ (this.result);
     const format = (/** @type {number} */ v) => percent(v, 0);
     const words = h("p", { role: "status" });
-    const slider = h("input", { type: "range", min: 0, max: thresholds.length - 1, value: thresholds.findIndex(({ confidence }) => confidence >= 0.9), "aria-label": "Confidence from which it answers", oninput: () => tell() });
+    const slider = h("input", { type: "range", min: 0, max: thresholds.length - 1, value: thresholds.findIndex(({ confidence }) => confidence >= 0.9), "aria-label": "Confidence from which it answers", title: "Below it, it says that it does not know", oninput: () => tell() });
     const tell = () => {
       const { confidence, answered, right } = thresholds[Number(slider.value)];
       words.textContent = `From a confidence of ${confidence.toFixed(2)} on it answers ${percent(answered / count)} of the digits, and of these ${answered ? percent(right / answered, 2) : "none"} right.`;
@@ -177,8 +179,12 @@ export class EvaluateView {
 
   async map() {
     const layer = this.layer.value === "" ? null : Number(this.layer.value);
+    const by = this.by.value;
+    this.place.setAttribute("aria-busy", "true");
     /** @type {{index: number, x: number, y: number, label: number, read: number}[]} */
-    const places = await ask(`/v1/models/${models.name}/map`, { json: { layer } });
+    const places = await ask(`/v1/models/${models.name}/map`, { json: { layer, by } }).finally(() => this.place.removeAttribute("aria-busy"));
+    // Another map was chosen meanwhile.
+    if (by !== this.by.value || layer !== (this.layer.value === "" ? null : Number(this.layer.value))) return;
     const [width, height] = innerWidth < 860 ? [520, 560] : [1080, 620];
     const canvas = h("canvas", { class: "map", width, height, tabIndex: 0, role: "application", "aria-label": `Map of ${places.length} digits. Arrow keys go from digit to digit, M to the next misread one, Enter looks inside.` });
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));

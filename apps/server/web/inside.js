@@ -1,19 +1,21 @@
 // Look inside: what the network makes of one digit, and what a unit is worth.
 
 import { ask, key, models } from "./api.js";
+import { Matrix } from "./matrix.js";
 import { looked } from "./read.js";
-import { attempt, best, bytes, card, digitPicture, field, fixed, h, intro, notice, percent, refill, signedPicture } from "./ui.js";
-import { place, table, terms, windows } from "./unit.js";
+import { attempt, best, bytes, card, digitPicture, field, fixed, h, intro, percent, refill, signedPicture } from "./ui.js";
+import { DIGIT, place, table, terms, windows } from "./unit.js";
+import { Worth } from "./worth.js";
 
-/** @typedef {import("./api.js").Change} Change */
 /** @typedef {{inputs: number[], layers: number[][], probabilities: number[], digit: number, influence: number[]}} Inside */
 
 /** Units whose weights are shown at a time. */
 const PAGE = 48;
 /** Maps of a layer that are shown. */
 const MAPS = 32;
-/** The shape of what goes into the first layer. @type {[number, number, number]} */
-const DIGIT = [28, 28, 1];
+
+/** Where all layers at once would be a very long page. */
+const small = matchMedia("(max-width: 860px)");
 
 /** @param {import("./api.js").Layer} layer */
 const hasMaps = ({ shape: [height, width] }) => height * width > 1;
@@ -25,14 +27,14 @@ export class InsideView {
     this.model = key();
     /** The digit whose score is explained; null is the one that was read. @type {number | null} */
     this.digit = null;
-    /** @type {Change[]} */
-    this.changes = [];
     this.layer = 0;
     this.unit = 0;
     /** Where the chosen unit's window lies; null is where its value is largest. @type {{row: number, column: number} | null} */
     this.at = null;
     /** The weights of the chosen unit. @type {{seen: Inside, layer: number, unit: number, weights: Promise<any>} | null} */
     this.fetched = null;
+    /** Layers that were opened or closed by hand. @type {Map<number, boolean>} */
+    this.opened = new Map();
     this.temperature = 1;
     this.from = 0;
     this.asked = 0;
@@ -40,7 +42,6 @@ export class InsideView {
     this.seen = null;
     /** @type {{pixels: string, label: number | string}[] | null} */
     this.tests = null;
-    this.verdict = h("div", { class: "stack" });
     this.strip = h("div", { class: "chips line" });
     this.heard = h("div", { class: "stack" });
     this.layers = h("div", { class: "stack" });
@@ -49,7 +50,13 @@ export class InsideView {
     this.neuron = h("div", { class: "stack" });
     this.softmax = h("div", { class: "stack" });
     this.warmth = this.temperatureSlider();
-    this.worth = h("div", { class: "stack", role: "status", "aria-live": "polite" });
+    this.matrix = new Matrix({
+      pick: (unit) => attempt(() => this.pick(this.layer, unit)),
+      light: (unit, input) => this.light(this.layer, unit, input),
+    });
+    /** How a value, or all, of a layer's picture lights up; the digit is -1. @type {Map<number, (at: number | "all" | null) => void>} */
+    this.lights = new Map();
+    this.worth = new Worth(() => this.look(true));
     this.root = h("div", null,
       intro("Look inside", "No magic: sums, products and one function, again and again. Pick a digit and follow it from the pixels to the answer, then switch parts off and see what they were worth."),
       h("div", { class: "stack-l" },
@@ -62,16 +69,18 @@ export class InsideView {
             card("Which pixels spoke for the answer", this.heard),
             card("First layer’s weights as pictures", h("p", { class: "soft small" }, "One picture for each unit: blue pixels speak for it, orange ones against it. Click one to see its sum."), this.pager, this.sheet),
             card("One unit, spelled out", this.neuron),
-            card("What is it worth?", this.worth)))));
+            card("Its layer’s weights, cell by cell", this.matrix.root),
+            card("What is it worth?", this.worth.root)))));
     models.listeners.add(() => {
       // A run that ended elsewhere changes nothing here.
       const now = key();
       if (now === this.model) return;
       this.model = now;
-      this.verdict.replaceChildren();
-      this.changes = [];
+      this.worth.reset();
       this.layer = this.unit = this.from = 0;
       this.at = null;
+      this.opened.clear();
+      this.matrix.layer = -1;
       if (this.root.isConnected) attempt(() => this.look(true));
     });
     attempt(() => this.examples());
@@ -104,7 +113,7 @@ export class InsideView {
   async look(sheet) {
     const number = ++this.asked;
     const name = models.name;
-    const seen = await ask(`/v1/models/${name}/inside`, { json: { pixels: this.pixels, digit: this.digit, changes: this.changes } });
+    const seen = await ask(`/v1/models/${name}/inside`, { json: { pixels: this.pixels, digit: this.digit, ...this.worth.asked } });
     if (number !== this.asked) return;
     this.seen = seen;
     this.showHeard();
@@ -112,7 +121,8 @@ export class InsideView {
     this.showSoftmax();
     if (sheet) await this.showSheet();
     await this.showUnit();
-    this.showWorth();
+    this.worth.show(this.layer, this.unit);
+    await this.showMatrix();
   }
 
   showHeard() {
@@ -143,14 +153,17 @@ export class InsideView {
     const { layers, inputs } = /** @type {Inside} */ (this.seen);
     if (!model) return;
     refill(this.layers,
-      h("div", { class: "small" }, h("b", null, "Pixels"), h("span", { class: "soft" }, ` · 784 values, ${inputs.filter((v) => v > 0).length} of them not 0`)),
-      ...layers.flatMap((values, i) => {
+      h("div", { class: "small" }, this.digitLight(), h("b", null, "Pixels"), h("span", { class: "soft" }, ` · 784 values, ${inputs.filter((v) => v > 0).length} of them not 0`)),
+      ...layers.map((values, i) => {
         const layer = model.layers[i];
         const zero = values.filter((v) => v === 0).length;
         const [height, width, channels] = layer.shape;
         const what = hasMaps(layer) ? `${channels} maps of ${height} × ${width}` : `${values.length} values`;
         const facts = `${what} from ${fixed(Math.min(...values))} to ${fixed(Math.max(...values))}${zero ? `, ${zero} of them 0` : ""}`;
-        return [h("div", { class: "small" }, h("b", null, `${i + 1}. ${layer.text}`), h("span", { class: "soft" }, ` · ${facts}`)), hasMaps(layer) ? this.maps(values, i) : this.values(values, i)];
+        const open = this.opened.get(i) ?? (i === 0 || !small.matches);
+        return h("details", { class: "small", open, ontoggle: (/** @type {Event} */ event) => this.opened.set(i, /** @type {HTMLDetailsElement} */ (event.target).open) },
+          h("summary", null, h("b", null, `${i + 1}. ${layer.text}`), ` · ${facts}`),
+          hasMaps(layer) ? this.maps(values, i) : this.values(values, i));
       }));
   }
 
@@ -159,13 +172,21 @@ export class InsideView {
     const columns = values.length > 100 ? 64 : Math.min(values.length, 32);
     const canvas = signedPicture(values, columns);
     canvas.title = "Click a value to see its sum";
-    canvas.addEventListener("click", (event) => {
+    const under = (/** @type {MouseEvent} */ event) => {
       const box = canvas.getBoundingClientRect();
       const side = box.width / columns;
       const unit = Math.floor((event.clientY - box.top) / side) * columns + Math.floor((event.clientX - box.left) / side);
-      if (unit < values.length) attempt(() => this.pick(this.source(i), unit));
+      return unit >= 0 && unit < values.length ? unit : null;
+    };
+    canvas.addEventListener("click", (event) => {
+      const unit = under(event);
+      if (unit !== null) attempt(() => this.pick(this.source(i), unit));
     });
-    return h("div", { class: "values" }, canvas);
+    canvas.addEventListener("pointermove", (event) => this.link(i, under(event)));
+    canvas.addEventListener("pointerleave", () => this.link(i, null));
+    const root = h("div", { class: "values" }, canvas);
+    this.lights.set(i, cellLight(root, columns, Math.ceil(values.length / columns)));
+    return root;
   }
 
   /** A layer of maps: a picture of each. @param {number[]} values @param {number} i */
@@ -173,9 +194,42 @@ export class InsideView {
     const { text, shape: [, width, channels] } = /** @type {import("./api.js").Model} */ (models.chosen).layers[i];
     const full = Math.max(...values.map(Math.abs)) || 1;
     const shown = [...Array(Math.min(channels, MAPS)).keys()];
-    return h("div", null, h("div", { class: "weights maps" }, shown.map((channel) => h("button", { "aria-label": `Map ${channel} of layer ${i + 1}, ${text}`, onclick: () => attempt(() => this.pick(this.source(i), channel)) },
-      signedPicture(values.filter((_, at) => at % channels === channel), width, full)))),
-    channels > MAPS && h("p", { class: "soft small" }, `and ${channels - MAPS} more`));
+    const buttons = shown.map((channel) => h("button", { "aria-label": `Map ${channel} of layer ${i + 1}, ${text}`, title: "Click to see its sum", ...this.linking(i, channel), onclick: () => attempt(() => this.pick(this.source(i), channel)) },
+      signedPicture(values.filter((_, at) => at % channels === channel), width, full)));
+    this.lights.set(i, (at) => buttons.forEach((button, channel) => button.classList.toggle("lit", at === "all" || (at !== null && at % channels === channel))));
+    return h("div", null, h("div", { class: "weights maps" }, buttons), channels > MAPS && h("p", { class: "soft small" }, `and ${channels - MAPS} more`));
+  }
+
+  /** The digit that goes in, small, whose pixels can light up. */
+  digitLight() {
+    const root = h("div", { class: "input" }, digitPicture(bytes(this.pixels), 84, "The digit that goes in"));
+    this.lights.set(-1, cellLight(root, 28, 28));
+    return root;
+  }
+
+  /** Lights up a unit, its row of weights and what goes into it: one input, or all. @param {number} layer @param {number | null} unit @param {number | "all"} input */
+  light(layer, unit, input) {
+    this.lights.forEach((light) => light(null));
+    if (unit === null) return;
+    this.lights.get(layer)?.(unit);
+    const { window, weights } = /** @type {import("./api.js").Model} */ (models.chosen).layers[layer];
+    // Of a convolution's window only the map is one place; on the digit it moves everywhere.
+    const from = input === "all" || (window && layer === 0) ? "all" : window ? input % weights[2] : input;
+    this.lights.get(layer - 1)?.(from);
+  }
+
+  /** A value of layer `i` is pointed at: what made it lights up. @param {number} i @param {number | null} unit */
+  link(i, unit) {
+    const layer = this.source(i);
+    this.light(layer, unit, "all");
+    if (unit !== null) this.lights.get(i)?.(unit);
+    this.matrix.light(layer === this.layer ? (unit ?? this.unit) : this.unit);
+  }
+
+  /** Listeners for what stands for a unit. @param {number} i @param {number} unit */
+  linking(i, unit) {
+    const on = () => this.link(i, unit), off = () => this.link(i, null);
+    return { onpointerenter: on, onfocus: on, onpointerleave: off, onblur: off };
   }
 
   /** The layer whose units make the values of layer `i`: itself, or the last with weights before it. @param {number} i */
@@ -185,34 +239,22 @@ export class InsideView {
     return i;
   }
 
-  /** The layer where changing a unit changes all that comes out of it: batch normalisation would undo a change before it. @param {number} layer */
-  changeable(layer) {
-    return models.chosen?.layers[layer + 1]?.kind === "batch_norm" ? layer + 1 : layer;
-  }
-
-  /** How the chosen unit is changed. @returns {Change} */
-  get current() {
-    const layer = this.changeable(this.layer);
-    return this.changes.find((c) => c.layer === layer && c.unit === this.unit) ?? { layer, unit: this.unit, scale: 1, shift: 0 };
-  }
-
   async showSheet() {
     const model = models.chosen;
-    const { weights, units } = await ask(`/v1/models/${models.name}/weights?layer=0&from=${this.from}&count=${PAGE}`);
+    const { weights, units } = await ask(`/v1/models/${models.name}/weights?layer=0&from=${this.from}&count=${PAGE}${this.worth.query}`);
     const first = model?.layers[0];
-    const off = this.changeable(0);
     // A dense unit has a weight for each pixel, a convolution one for each of its window.
     const across = first?.window ? first.weights[1] : 28;
     refill(this.sheet, ...weights.map((/** @type {number[]} */ w, /** @type {number} */ i) => {
       const unit = this.from + i;
-      return h("button", { "aria-label": `Unit ${unit}`, "aria-pressed": String(this.layer === 0 && this.unit === unit), class: this.changes.some((c) => c.layer === off && c.unit === unit && c.scale === 0) ? "off" : "", onclick: () => attempt(() => this.pick(0, unit)) }, signedPicture(w, across));
+      return h("button", { "aria-label": `Unit ${unit}`, title: "Click to see its sum", ...this.linking(0, unit), "aria-pressed": String(this.layer === 0 && this.unit === unit), class: this.worth.of(0, unit).scale === 0 ? "off" : "", onclick: () => attempt(() => this.pick(0, unit)) }, signedPicture(w, across));
     }));
     this.sheet.classList.toggle("large", units <= 16);
     const turn = (/** @type {number} */ by) => attempt(() => ((this.from += by), this.showSheet()));
     refill(this.pager,
       h("span", { class: "small soft grow" }, `${first?.text ?? ""}: units ${this.from} to ${Math.min(this.from + PAGE, units) - 1} of ${units}`),
-      h("button", { disabled: this.from === 0, onclick: () => turn(-PAGE), "aria-label": "Units before" }, "‹"),
-      h("button", { disabled: this.from + PAGE >= units, onclick: () => turn(PAGE), "aria-label": "Units after" }, "›"));
+      h("button", { disabled: this.from === 0, onclick: () => turn(-PAGE), "aria-label": "Units before", title: "Units before" }, "‹"),
+      h("button", { disabled: this.from + PAGE >= units, onclick: () => turn(PAGE), "aria-label": "Units after", title: "Units after" }, "›"));
   }
 
   /** @param {number} layer @param {number} unit */
@@ -222,7 +264,12 @@ export class InsideView {
     [...this.sheet.children].forEach((button, i) => button.setAttribute("aria-pressed", String(layer === 0 && this.from + i === unit)));
     await this.showUnit();
     this.neuron.parentElement?.scrollIntoView({ block: "nearest", behavior: "smooth" });
-    this.showWorth();
+    this.worth.show(this.layer, this.unit);
+    await this.showMatrix();
+  }
+
+  async showMatrix() {
+    await this.matrix.show(this.layer, this.unit, this.worth.query);
   }
 
   async showUnit() {
@@ -233,12 +280,13 @@ export class InsideView {
     const layer = model.layers[at];
     // At another place of the same map the weights are the same.
     if (this.fetched?.seen !== seen || this.fetched.layer !== at || this.fetched.unit !== unit) {
-      this.fetched = { seen, layer: at, unit, weights: ask(`/v1/models/${model.name}/weights?layer=${at}&from=${unit}&count=1`) };
+      this.fetched = { seen, layer: at, unit, weights: ask(`/v1/models/${model.name}/weights?layer=${at}&from=${unit}&count=1${this.worth.query}`) };
     }
     const { weights, biases, units } = await this.fetched.weights;
     // Another unit was chosen meanwhile.
     if (this.layer !== at || this.unit !== unit || this.seen !== seen) return;
-    const change = this.current.layer === at ? this.current : { scale: 1, shift: 0 };
+    const changed = this.worth.of(at, unit);
+    const change = changed.layer === at ? changed : { scale: 1, shift: 0 };
     const [height, width, channels] = layer.shape;
     const where = this.at ?? strongest(seen.layers[at], layer.shape, unit);
     const [shape, inputs] = at === 0 ? [DIGIT, seen.inputs] : [model.layers[at - 1].shape, seen.layers[at - 1]];
@@ -251,7 +299,7 @@ export class InsideView {
     const choose = h("select", { onchange: () => attempt(() => this.pick(Number(choose.value), 0)) }, weighted.map(({ layer: l, i }) => h("option", { value: i, selected: i === at }, `${i + 1}. ${l.text}`)));
     const number = (/** @type {string} */ label, /** @type {number} */ now, /** @type {number} */ most, /** @type {(to: number) => unknown} */ set) => {
       const input = h("input", { type: "number", min: 0, max: most, value: now, onchange: () => attempt(() => set(Math.min(most, Math.max(0, Math.round(Number(input.value)))))) });
-      return field(label, input);
+      return field(label, input, label === "Unit" ? "Which of the layer’s units" : "Where on its map it looks");
     };
     const move = (/** @type {{row?: number, column?: number}} */ to) => ((this.at = { ...(this.at ?? where), ...to }), this.showUnit());
     // What follows at the same place, up to the next layer that moves values about.
@@ -259,7 +307,7 @@ export class InsideView {
     for (let i = at + 1; i < model.layers.length && ["activation", "batch_norm"].includes(model.layers[i].kind); i++) chain.push(`${model.layers[i].text} ${fixed(value(i))}`);
     const end = at === model.layers.length - 1 ? `score of ${unit < 10 ? `the ${unit}` : "what is no digit"}: ${fixed(total)}` : chain.join(" → ");
     refill(this.neuron,
-      h("div", { class: "fields" }, field("Layer", choose), number("Unit", unit, units - 1, (to) => this.pick(at, to)),
+      h("div", { class: "fields" }, field("Layer", choose, "A layer with weights"), number("Unit", unit, units - 1, (to) => this.pick(at, to)),
         ...(hasMaps(layer) ? [number("Column", where.column, width - 1, (column) => move({ column })), number("Row", where.row, height - 1, (row) => move({ row }))] : [])),
       ...(layer.window ? [windows(layer, all)] : []),
       table(all, bias),
@@ -295,7 +343,7 @@ export class InsideView {
   temperatureSlider() {
     const output = h("output", { class: "small" }, "1");
     // Logarithmic: from a tenth to ten.
-    const slider = h("input", { type: "range", min: -1, max: 1, step: 0.05, value: 0, "aria-label": "Temperature", oninput: () => {
+    const slider = h("input", { type: "range", min: -1, max: 1, step: 0.05, value: 0, "aria-label": "Temperature", title: "All scores are divided by it", oninput: () => {
       this.temperature = Number((10 ** Number(slider.value)).toPrecision(2));
       output.textContent = String(this.temperature);
       if (this.seen) this.showSoftmax();
@@ -304,56 +352,6 @@ export class InsideView {
       h("div", { class: "row" }, h("span", { class: "small soft" }, "Temperature"), h("span", { class: "grow" }, slider), output),
       h("p", { class: "soft small" }, "All scores are divided by it: the higher, the less sure, but the answer stays the same."));
   }
-
-  showWorth() {
-    const { layer, unit } = this;
-    const { scale, shift } = this.current;
-    const slider = (/** @type {string} */ label, /** @type {Record<string, number>} */ range, /** @type {(v: number) => string} */ text, /** @type {(v: number) => Partial<Change>} */ change) => {
-      const output = h("output", { class: "small" }, text(range.value));
-      const input = h("input", { type: "range", step: 0.1, ...range, "aria-label": `${label} of unit ${unit} of layer ${layer + 1}`, oninput: () => (output.textContent = text(Number(input.value))), onchange: () => attempt(() => this.change(change(Number(input.value)))) });
-      return h("div", { class: "row" }, h("span", { class: "small soft" }, label), h("span", { class: "grow" }, input), output);
-    };
-    const name = h("input", { value: "changed", pattern: "[A-Za-z0-9_.\\-]{1,64}", "aria-label": "Name of the changed network" });
-    refill(this.worth,
-      h("p", { class: "soft small" }, "Scale what the chosen unit puts out, shift it or switch it off, and see the accuracy on the test digits move. The network itself stays as it is."),
-      h("b", null, `Layer ${layer + 1}, unit ${unit}`),
-      slider("Scale", { min: 0, max: 2, value: scale }, (v) => `× ${v}`, (scale) => ({ scale })),
-      slider("Shift", { min: -2, max: 2, value: shift }, (v) => (v < 0 ? "− " : "+ ") + Math.abs(v), (shift) => ({ shift })),
-      h("div", { class: "row" }, h("button", { id: "switch-off", onclick: () => attempt(() => this.change(scale === 0 ? { scale: 1 } : { scale: 0, shift: 0 })) }, scale === 0 ? "Switch on again" : "Switch off"), h("button", { class: "quiet", disabled: !this.changes.length, onclick: () => attempt(() => this.undo()) }, `Undo all (${this.changes.length})`)),
-      this.verdict,
-      h("div", { class: "row", hidden: !this.changes.length }, name, h("button", { onclick: () => attempt(() => this.keep(name.value)) }, "Keep as a network of its own")));
-  }
-
-  /** @param {Partial<Change>} to */
-  async change(to) {
-    const change = { ...this.current, ...to };
-    this.changes = this.changes.filter((c) => c.layer !== change.layer || c.unit !== change.unit);
-    if (change.scale !== 1 || change.shift !== 0) this.changes.push(change);
-    await Promise.all([this.look(true), this.measure()]);
-  }
-
-  async undo() {
-    this.changes = [];
-    await Promise.all([this.look(true), this.measure()]);
-  }
-
-  /** @param {string} name */
-  async keep(name) {
-    if (models.list.some((model) => model.name === name) && !confirm(`There is a network called ‘${name}’. Replace it?`)) return;
-    await ask(`/v1/models/${models.name}/changed`, { json: { name, changes: this.changes } });
-    models.name = name;
-    await models.refresh();
-    notice(`Kept as ‘${name}’, which the page works with from now on.`);
-  }
-
-  async measure() {
-    const evaluate = (/** @type {Change[]} */ changes) => ask(`/v1/models/${models.name}/evaluate`, { json: { changes } });
-    const [before, after] = await Promise.all([evaluate([]), evaluate(this.changes)]);
-    const lost = before.right - after.right;
-    this.verdict.replaceChildren(h("div", { class: "figure" }, h("h3", null, `${after.count.toLocaleString("en")} test digits`),
-      h("div", { class: "value", id: "worth" }, h("small", null, `${percent(before.accuracy, 2)} → `), percent(after.accuracy, 2)),
-      h("span", { class: `small ${lost > 0 ? "down" : "soft"}` }, lost === 0 ? "as many right as before" : lost > 0 ? `${lost} fewer right` : `${-lost} more right`)));
-  }
 }
 
 /** Where a unit's value is largest. @param {number[]} values @param {[number, number, number]} shape @param {number} unit */
@@ -361,4 +359,15 @@ function strongest(values, shape, unit) {
   const channels = shape[2];
   const at = values.reduce((top, v, i) => (i % channels === unit && Math.abs(v) > Math.abs(values[top]) ? i : top), unit);
   return place(shape, at);
+}
+
+/** Lights up cells of a picture that has so many a row and rows. @param {HTMLElement} root @param {number} columns @param {number} rows @returns {(at: number | "all" | null) => void} */
+function cellLight(root, columns, rows) {
+  const mark = h("div", { class: "lit", hidden: true });
+  root.append(mark);
+  return (at) => {
+    mark.hidden = at === null;
+    const [x, y, wide, high] = at === "all" || at === null ? [0, 0, columns, rows] : [at % columns, Math.floor(at / columns), 1, 1];
+    Object.assign(mark.style, { left: `${(100 * x) / columns}%`, top: `${(100 * y) / rows}%`, width: `${(100 * wide) / columns}%`, height: `${(100 * high) / rows}%` });
+  };
 }

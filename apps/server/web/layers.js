@@ -49,9 +49,9 @@ export class LayerList {
     /** @type {string[]} */
     this.layers = [];
     this.list = h("div", { class: "layers" });
-    this.kind = h("select", { "aria-label": "Kind of layer to add" }, Object.keys(KINDS).map((kind) => h("option", { value: kind }, words(kind))));
+    this.kind = h("select", { "aria-label": "Kind of layer to add", title: "What the new layer does with its values" }, Object.keys(KINDS).map((kind) => h("option", { value: kind }, words(kind))));
     this.root = h("div", { class: "stack" }, this.list,
-      h("div", { class: "layer-add" }, this.kind, h("button", { onclick: () => this.add(KINDS[this.kind.value].text) }, "Add layer")));
+      h("div", { class: "layer-add" }, this.kind, h("button", { title: "It goes before the last layer", onclick: () => this.add(KINDS[this.kind.value].text) }, "Add layer")));
   }
 
   /** @param {string[]} layers */
@@ -89,14 +89,14 @@ export class LayerList {
     } }, "×");
     const values = numbers(layer);
     if (!values) {
-      const free = h("input", { value: layer, "aria-label": `Layer ${n}`, oninput: () => {
+      const free = h("input", { value: layer, "aria-label": `Layer ${n}`, title: "As recipes have it", oninput: () => {
         this.layers[i] = free.value;
         this.changed();
       } });
       return h("div", { class: "layer" }, free, up, remove);
     }
     const kind = layer.split(" ")[0];
-    const select = h("select", { "aria-label": `Kind of layer ${n}`, onchange: () => {
+    const select = h("select", { "aria-label": `Kind of layer ${n}`, title: "What this layer does with its values", onchange: () => {
       this.layers[i] = KINDS[select.value].text;
       this.edited();
     } }, Object.keys(KINDS).map((name) => h("option", { value: name, selected: name === kind }, words(name))));

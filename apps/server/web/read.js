@@ -46,15 +46,15 @@ export class ReadView {
     this.answer = h("div", { class: "answer none", id: "answer", role: "status", "aria-live": "polite" }, "Nothing yet");
     this.chips = h("div", { class: "chips" });
     this.detail = h("div", { class: "stack" });
-    this.copies = h("div", { class: "row" }, h("button", { onclick: () => this.copy("text") }, "Copy text"), h("button", { onclick: () => this.copy("csv") }, "CSV"), h("button", { onclick: () => this.copy("json") }, "JSON"));
+    this.copies = h("div", { class: "row" }, h("button", { title: "Copy the digits, line by line", onclick: () => this.copy("text") }, "Copy text"), h("button", { title: "Copy a table: each digit, how sure, and where", onclick: () => this.copy("csv") }, "CSV"), h("button", { title: "Copy all that the server said", onclick: () => this.copy("json") }, "JSON"));
     this.stages = h("div", { class: "strip", tabIndex: 0, role: "group", "aria-label": "Stages" });
     this.stageCard = card("How it was found", h("p", { class: "soft small" }, "Each stage hands its result to the next. If a digit is misread, look where it went wrong."), this.stages);
     const tools = h("div", { class: "row tools" },
-      h("button", { class: "primary", onclick: () => this.file.click() }, "Choose a picture"),
-      h("button", { onclick: () => this.camera() }, "Camera"),
+      h("button", { class: "primary", title: "A file of yours; it goes to this server only", onclick: () => this.file.click() }, "Choose a picture"),
+      h("button", { title: "Take a picture and read it", onclick: () => this.camera() }, "Camera"),
       h("span", { class: "grow" }),
-      h("button", { onclick: () => !this.pad.empty && this.pad.undo() }, "Undo"),
-      h("button", { onclick: () => this.clear() }, "Clear"), this.file);
+      h("button", { title: "Take the last stroke away", onclick: () => !this.pad.empty && this.pad.undo() }, "Undo"),
+      h("button", { title: "An empty sheet", onclick: () => this.clear() }, "Clear"), this.file);
     this.left = h("section", { class: "card stack", "aria-label": "Picture" }, this.stage, tools);
     this.root = h("div", null,
       intro("What does it say?", "Draw a number, or show a photo of one. Every digit comes with how sure the network is, and what is no digit is said to be none."),
@@ -216,7 +216,7 @@ export class ReadView {
     const found = this.found[this.at];
     if (!found) return this.detail.replaceChildren();
     looked.pixels = found.pixels;
-    const label = (/** @type {number} */ digit) => h("button", { "aria-label": `It is a ${digit}`, onclick: () => this.label(digit) }, digit);
+    const label = (/** @type {number} */ digit) => h("button", { "aria-label": `It is a ${digit}`, title: "Note it among your digits, to be taught", onclick: () => this.label(digit) }, digit);
     this.detail.replaceChildren(
       h("div", { class: "grid", style: { "grid-template-columns": "148px minmax(0, 1fr)", gap: "18px" } },
         h("div", { class: "stack" }, digitPicture(bytes(found.pixels), 148, "What the network saw, 28 by 28 pixels"), h("span", { class: "soft small" }, "What the network saw")),

@@ -35,13 +35,13 @@ export class RunCard {
     this.error = h("p", { class: "down small", hidden: true });
     this.rateText = h("output", { class: "small" });
     // The slider is logarithmic: the middle is the recipe's own rate.
-    this.rate = h("input", { type: "range", min: -2, max: 1, step: 0.05, value: 0, "aria-label": "Learning rate, times the recipe's", oninput: () => this.showRate(), onchange: () => attempt(() => this.steer({ rate: this.factor })) });
+    this.rate = h("input", { type: "range", min: -2, max: 1, step: 0.05, value: 0, "aria-label": "Learning rate, times the recipe's", title: "What the recipe's rate is multiplied with from here on", oninput: () => this.showRate(), onchange: () => attempt(() => this.steer({ rate: this.factor })) });
     const button = (/** @type {string} */ text, /** @type {() => unknown} */ work, title = "") => h("button", { onclick: () => attempt(work), title }, text);
-    this.pause = button("Pause", () => this.steer({ do: this.run.status === "paused" ? "go" : "pause" }));
+    this.pause = button("Pause", () => this.steer({ do: this.run.status === "paused" ? "go" : "pause" }), "Wait after this step, or go on");
     this.step = button("One epoch", () => this.steer({ do: "step" }), "Go on to the end of the epoch, then wait");
-    this.stop = button("Stop", () => this.steer({ do: "stop" }));
-    this.use = button("Read with it", () => this.read());
-    this.save = h("a", { class: "button", href: `/v1/models/${run.model}/file`, download: `${run.model}.safetensors` }, "Save");
+    this.stop = button("Stop", () => this.steer({ do: "stop" }), "End the training here; the network as it is stays");
+    this.use = button("Read with it", () => this.read(), "From now on this network reads");
+    this.save = h("a", { class: "button", title: "Save the network to a file, for decipher read --model", href: `/v1/models/${run.model}/file`, download: `${run.model}.safetensors` }, "Save");
     const setting = (/** @type {"momentum" | "weight_decay" | "dropout" | "batch"} */ name, /** @type {Record<string, string | number>} */ limits) => h("input", { type: "number", step: "any", min: 0, ...limits, onchange: (/** @type {Event} */ event) => this.change({ [name]: Number(/** @type {HTMLInputElement} */ (event.target).value) }) });
     this.inputs = { momentum: setting("momentum", { max: 0.999 }), weight_decay: setting("weight_decay", {}), dropout: setting("dropout", { max: 0.99 }), batch: setting("batch", { min: 1, step: 1, max: run.settings.batch }) };
     this.distortions = DISTORTIONS.map(([name, label]) => ({ name, label, input: h("input", { type: "number", step: "any", min: 0, onchange: () => this.change({ augment: Object.fromEntries(this.distortions.map(({ name, input }) => [name, Number(input.value)])) }) }) }));

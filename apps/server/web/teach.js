@@ -20,10 +20,10 @@ export class TeachView {
     this.tiles = h("div", { class: "tiles" });
     this.summary = h("p", { class: "soft small" });
     this.ask = h("h2", null);
-    this.go = h("button", { class: "primary", id: "teach-go", onclick: () => attempt(() => this.teach()) }, "Teach my digits");
+    this.go = h("button", { class: "primary", id: "teach-go", title: "Train the chosen network further on them", onclick: () => attempt(() => this.teach()) }, "Teach my digits");
     this.result = h("div", { class: "stack", role: "status", "aria-live": "polite" });
     const file = h("input", { type: "file", accept: ".json,application/json", hidden: true, onchange: () => attempt(() => this.load(file)) });
-    const next = h("button", { class: "primary", onclick: () => attempt(() => this.keep()) }, "Keep this one");
+    const next = h("button", { class: "primary", title: "It joins your digits", onclick: () => attempt(() => this.keep()) }, "Keep this one");
     this.pad.canvas.addEventListener("keydown", (event) => event.key === "Enter" && next.click());
     this.root = h("div", null,
       intro("Teach it your hand", "Every hand is different. Show the network yours; it trains further on your digits, mixed with built-in ones so that it forgets nothing, and you see whether it helped before you decide."),
@@ -33,11 +33,11 @@ export class TeachView {
         h("li", null, h("span", null, "Compare before and after, and keep the new reader or drop it."))),
       h("div", { class: "grid wide-right", style: { "margin-top": "20px" } },
         h("section", { class: "card stack", "aria-label": "Write digits" }, this.ask, h("div", { class: "stage" }, this.pad.canvas),
-          h("div", { class: "row" }, next, h("button", { onclick: () => this.pad.clear() }, "Clear"), h("button", { class: "quiet", onclick: () => this.skip() }, "Skip")), h("p", { class: "soft small keys" }, KEYS)),
+          h("div", { class: "row" }, next, h("button", { title: "An empty sheet", onclick: () => this.pad.clear() }, "Clear"), h("button", { class: "quiet", title: "Write the next digit instead", onclick: () => this.skip() }, "Skip")), h("p", { class: "soft small keys" }, KEYS)),
         h("div", { class: "stack-l" },
           card("My digits", this.summary, this.tiles, h("div", { class: "row", style: { "margin-top": "16px" } }, this.go, h("span", { class: "grow" }),
-            h("button", { onclick: () => download("my-digits.json", JSON.stringify({ version: 1, digits: mine.digits }), "application/json") }, "Save"),
-            h("button", { onclick: () => file.click() }, "Load"), h("button", { class: "quiet", onclick: () => confirm("Forget all your digits?") && mine.clear() }, "Forget all"), file)),
+            h("button", { title: "Your digits as a file", onclick: () => download("my-digits.json", JSON.stringify({ version: 1, digits: mine.digits }), "application/json") }, "Save"),
+            h("button", { title: "Digits from a file that was saved here", onclick: () => file.click() }, "Load"), h("button", { class: "quiet", title: "This browser forgets them", onclick: () => confirm("Forget all your digits?") && mine.clear() }, "Forget all"), file)),
           card("What it was good for", this.result))));
     mine.listeners.add(() => this.list());
     news.listeners.add(() => this.report());
@@ -132,7 +132,7 @@ export class TeachView {
       h("p", { class: "soft small" }, `Learned from ${count} of your digits. The built-in ones show whether something was forgotten.`),
       this.decided
         ? h("p", { class: "note" }, models.name === run.model ? "Kept: this is the reader now." : "Dropped: the reader is as it was.")
-        : h("div", { class: "row" }, h("button", { class: "primary", onclick: () => attempt(() => this.decide(run, true)) }, "Keep it"), h("button", { onclick: () => attempt(() => this.decide(run, false)) }, "Drop it")));
+        : h("div", { class: "row" }, h("button", { class: "primary", title: "It reads from now on", onclick: () => attempt(() => this.decide(run, true)) }, "Keep it"), h("button", { title: "The reader stays as it was", onclick: () => attempt(() => this.decide(run, false)) }, "Drop it")));
   }
 
   /** @param {Run} run @param {boolean} keep */

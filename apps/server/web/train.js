@@ -22,7 +22,7 @@ export class TrainView {
     this.recipe = h("select", { id: "recipe", onchange: () => this.choose() });
     this.about = h("p", { class: "soft small" });
     this.builder = new Builder(() => this.write());
-    this.text = h("textarea", { rows: 16, spellcheck: false, "aria-label": "The recipe's text", oninput: () => {
+    this.text = h("textarea", { rows: 16, spellcheck: false, "aria-label": "The recipe's text", title: "What the form says, as a recipe file; it can be changed here too", oninput: () => {
       this.asText = true;
       this.showSoon();
     } });
@@ -39,11 +39,11 @@ export class TrainView {
       intro("Train a network", "Choose a recipe or build your own, start it, and watch it learn. Change its rate and more while it runs, stop after each epoch, compare several side by side."),
       h("div", { class: "grid wide-right" },
         h("section", { class: "card stack", "aria-label": "New run" }, h("h2", null, "New run"),
-          field("Begin with the recipe", this.recipe), this.about,
+          field("Begin with the recipe", this.recipe, "Fills the form below, where all can be changed"), this.about,
           this.builder.root,
-          h("div", { class: "fields" }, field("Epochs", this.epochs), field("Seed", this.seed)),
+          h("div", { class: "fields" }, field("Epochs", this.epochs, "How often it goes through all digits"), field("Seed", this.seed, "What all chance follows from: the same seed gives the same network")),
           h("details", null, h("summary", null, "The recipe as text"), this.text),
-          h("div", { class: "row" }, h("button", { class: "primary grow", id: "start", onclick: () => attempt(() => this.start(false)) }, "Start"), h("button", { title: "Start, but wait before the first epoch", onclick: () => attempt(() => this.start(true)) }, "Start paused"))),
+          h("div", { class: "row" }, h("button", { class: "primary grow", id: "start", title: "Train a network as the form says", onclick: () => attempt(() => this.start(false)) }, "Start"), h("button", { title: "Start, but wait before the first epoch", onclick: () => attempt(() => this.start(true)) }, "Start paused"))),
         h("div", { class: "stack-l" }, this.curveCard, this.empty, this.list,
           card("What it learns from", h("p", { class: "soft small" }, "The first digits as the recipe on the left shows them to the network; another epoch distorts them in another way."), this.examples, this.kinds))));
     news.listeners.add(() => this.root.isConnected && this.draw());

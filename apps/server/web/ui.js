@@ -157,7 +157,7 @@ export function bars(probabilities) {
  * @param {Element} element @param {...Child} children
  */
 export function refill(element, ...children) {
-  const controls = () => /** @type {HTMLElement[]} */ ([...element.querySelectorAll("button, input, select, a[href], [tabindex]")]);
+  const controls = () => /** @type {HTMLElement[]} */ ([...element.querySelectorAll("button, input, select, summary, a[href], [tabindex]")]);
   const at = controls().indexOf(/** @type {HTMLElement} */ (document.activeElement));
   element.replaceChildren(...h("div", null, ...children).childNodes);
   if (at >= 0) controls()[at]?.focus({ preventScroll: true });

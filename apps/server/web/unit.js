@@ -10,6 +10,13 @@ const TERMS = 8;
 /** Channels of a window that are shown as pictures. */
 const CHANNELS = 3;
 
+/** The shape of what goes into the first layer. @type {[number, number, number]} */
+export const DIGIT = [28, 28, 1];
+
+/** What an input is called. @param {boolean} first whether it is a pixel @param {Layer["shape"]} shape of all inputs @param {{row: number, column: number, channel: number}} place */
+export const sourceName = (first, [height, width], { row, column, channel }) =>
+  first ? `pixel ${column},${row}` : height * width === 1 ? `value ${channel}` : `map ${channel} at ${column},${row}`;
+
 /** Where value `i` of a layer lies. @param {Layer["shape"]} shape @param {number} i */
 export function place([, width, channels], i) {
   const pixel = Math.floor(i / channels);
@@ -28,14 +35,9 @@ export function place([, width, channels], i) {
  */
 export function terms(layer, at, weights, shape, inputs, first) {
   const [height, width, channels] = shape;
-  const name = (/** @type {number} */ row, /** @type {number} */ column, /** @type {number} */ channel) =>
-    first ? `pixel ${column},${row}` : height * width === 1 ? `value ${channel}` : `map ${channel} at ${column},${row}`;
-  const term = (/** @type {number} */ x, /** @type {number} */ w, /** @type {[number, number, number]} */ from) => ({ name: name(...from), x, w, product: x * w, channel: from[2] });
+  const term = (/** @type {number} */ x, /** @type {number} */ w, /** @type {{row: number, column: number, channel: number}} */ from) => ({ name: sourceName(first, shape, from), x, w, product: x * w, channel: from.channel });
   if (!layer.window) {
-    return weights.map((w, i) => {
-      const { row, column, channel } = place(shape, i);
-      return term(inputs[i], w, [row, column, channel]);
-    });
+    return weights.map((w, i) => term(inputs[i], w, place(shape, i)));
   }
   const { stride, pad } = layer.window;
   const [, across] = layer.weights;
@@ -44,7 +46,7 @@ export function terms(layer, at, weights, shape, inputs, first) {
     const row = at.row * stride - pad + Math.floor(pixel / across);
     const column = at.column * stride - pad + (pixel % across);
     const inside = row >= 0 && row < height && column >= 0 && column < width;
-    return term(inside ? inputs[(row * width + column) * channels + channel] : 0, w, [row, column, channel]);
+    return term(inside ? inputs[(row * width + column) * channels + channel] : 0, w, { row, column, channel });
   });
 }
 

@@ -253,8 +253,25 @@ async fn one_can_look_inside() {
         number(&points.iter().find(|p| number(&p["amount"]) == amount).unwrap()["accuracy"])
     };
     assert!(at(0.0) > 0.97 && at(60.0) < at(0.0) - 0.1);
-    let map = client.post("/v1/models/default/map", json!({ "layer": 0 })).await.json();
-    assert_eq!(map.as_array().unwrap().len(), 600);
+    let map = async |by: &str| {
+        let asked = json!({ "layer": 17, "by": by });
+        client.post("/v1/models/default/map", asked).await.json().as_array().unwrap().clone()
+    };
+    let (pca, tsne) = (map("pca").await, map("tsne").await);
+    assert_eq!((pca.len(), tsne.len()), (600, 600));
+    // By t-SNE almost every digit lies beside one of its kind.
+    let alone = |map: &[Value]| {
+        let far = |a: &Value, b: &Value| {
+            (number(&a["x"]) - number(&b["x"])).powi(2)
+                + (number(&a["y"]) - number(&b["y"])).powi(2)
+        };
+        let nearest = |a: &Value| {
+            let others = map.iter().filter(|b| b["index"] != a["index"]);
+            others.min_by(|b, c| far(a, b).total_cmp(&far(a, c))).unwrap()["label"].clone()
+        };
+        map.iter().filter(|a| nearest(a) != a["label"]).count()
+    };
+    assert!(alone(&tsne) < 30 && alone(&tsne) < alone(&pca), "{} {}", alone(&tsne), alone(&pca));
 }
 
 #[tokio::test]
@@ -284,6 +301,31 @@ async fn a_changed_network_is_kept() {
     assert_eq!(counts.iter().map(|n| n.as_u64().unwrap()).sum::<u64>(), 192 * 11);
     // The 192 weights that are 0 now are in the middle.
     assert!(counts[20].as_u64() >= Some(192));
+}
+
+#[tokio::test]
+async fn noise_and_pruning_cost_accuracy_and_are_kept() {
+    let client = Client::new(|_| ());
+    let right = async |model: &str, damage: Value| {
+        let path = format!("/v1/models/{model}/evaluate");
+        let report = client.post(&path, json!({ "damage": damage })).await.json();
+        report["right"].as_u64().unwrap()
+    };
+    let whole = right("default", json!({})).await;
+    assert!(right("default", json!({ "noise": 2, "seed": 1 })).await < whole);
+    assert!(right("default", json!({ "prune": 0.9 })).await < whole);
+    let damage = json!({ "noise": 0.5, "prune": 0.6, "seed": 7 });
+    let asked = json!({ "name": "hurt", "changes": [], "damage": damage });
+    assert_eq!(client.post("/v1/models/default/changed", asked).await.status, 204);
+    assert_eq!(right("hurt", json!({})).await, right("default", damage).await);
+    // What is shown of a damaged network are its own weights.
+    let weights = async |path: &str| client.get(path).await.json()["weights"].clone();
+    let shown = weights("/v1/models/default/weights?layer=3&noise=0.5&prune=0.6&seed=7").await;
+    assert_eq!(shown, weights("/v1/models/hurt/weights?layer=3").await);
+    for damage in [json!({ "noise": -1 }), json!({ "prune": 1.5 })] {
+        let answer = client.post("/v1/models/default/evaluate", json!({ "damage": damage })).await;
+        assert_eq!(answer.status, 422);
+    }
 }
 
 #[tokio::test]

@@ -493,7 +493,8 @@ for (const [size, viewport] of Object.entries(sizes)) {
       await page.waitForFunction((model) => [...document.querySelectorAll("#model option")].some((o) => o.value === model), model);
       await page.selectOption("#model", model);
       await go("inside");
-      await page.locator(".maps").nth(5).waitFor();
+      await page.locator(".maps").nth(5).waitFor({ state: "attached" });
+      await page.locator("details:not([open]) > summary").evaluateAll((all) => all.forEach((one) => one.click()));
       // Three stages of 6 maps and three of 16; the filters are 5 by 5.
       assert.deepEqual(await page.locator(".maps").evaluateAll((all) => all.map((maps) => maps.querySelectorAll("canvas").length)), [6, 6, 6, 16, 16, 16]);
       assert.deepEqual(await page.locator("button[aria-label='Unit 3'] canvas").evaluate((canvas) => [canvas.width, canvas.height]), [5, 5]);
@@ -546,6 +547,82 @@ for (const [size, viewport] of Object.entries(sizes)) {
       await shoot("inside");
     });
 
+    test("weights cell by cell, linked with their unit and inputs; layers that fold", async () => {
+      await go("inside");
+      await page.selectOption("#model", "default");
+      const layers = page.locator("[aria-label='From layer to layer'] details");
+      await layers.nth(19).waitFor({ state: "attached" });
+      // On a phone only the first layer is open.
+      assert.equal(await layers.evaluateAll((all) => all.filter((one) => one.open).length), size === "phone" ? 1 : 20);
+      await page.getByText("Point at a cell").waitFor();
+      await page.waitForLoadState("networkidle");
+      await layers.first().locator("button").nth(2).focus();
+      assert.ok((await layers.first().locator("button.lit").count()) === 1 && (await page.locator(".input .lit").isVisible()));
+      // The last layer: 11 units of 192 inputs are a window that moves.
+      await page.locator("[aria-label='One unit, spelled out'] select").selectOption("19");
+      const matrix = page.locator("[aria-label='Its layer’s weights, cell by cell']");
+      await matrix.getByText("11 units × 192 inputs").waitFor();
+      const cells = matrix.locator(".cells");
+      await cells.focus();
+      for (let i = 0; i < 30; i++) await page.keyboard.press("ArrowRight");
+      await page.waitForFunction(() => /inputs 28 to 55/.test(document.querySelector(".cells").getAttribute("aria-label")));
+      const said = await matrix.locator("[role=status]").innerText();
+      const [, input, value] = /^Unit 0, value (\d+): ([−0-9.]+)$/.exec(said) ?? assert.fail(said);
+      const weight = await page.evaluate(async (input) => (await (await fetch("/v1/models/default/weights?layer=19&count=1")).json()).weights[0][input], input);
+      assert.ok(Math.abs(weight - Number(value.replace("−", "-"))) < 6e-4, `${said}, not ${weight}`);
+      await page.keyboard.press("ArrowDown");
+      await page.keyboard.press("Enter");
+      await page.waitForFunction(() => document.querySelector("[aria-label='One unit, spelled out'] input").value === "1");
+      if (shots) await matrix.screenshot({ path: `${shots}/matrix-${size}.png` });
+    });
+
+    test("what a word means can be searched, and every control says what it does", async () => {
+      await go("words");
+      const all = await page.locator("dt").count();
+      await page.locator("#term").fill("smallest weights");
+      assert.deepEqual(await page.locator("dt").allTextContents(), ["Pruning"]);
+      await page.locator("#term").fill("qwertz");
+      await page.getByText("No term has these words.").waitFor();
+      await page.locator("#term").fill("");
+      assert.ok(all > 30 && (await page.locator("dt").count()) === all);
+      await shoot("words");
+      for (const view of ["read", "train", "inside", "evaluate"]) {
+        await go(view);
+        await page.waitForTimeout(500);
+        const bare = await page.locator("main :is(input:not([type=file]), select, textarea)").evaluateAll((controls) => controls.filter((one) => !one.title && !one.ariaDescription && !one.closest("[title]")).map((one) => one.ariaLabel ?? one.outerHTML.slice(0, 80)));
+        assert.deepEqual(bare, [], view);
+      }
+    });
+
+    test("noise on all weights and pruning cost accuracy, and are kept", async () => {
+      await go("inside");
+      await page.selectOption("#model", "default");
+      await page.locator(".weights button").nth(5).waitFor();
+      const undo = page.getByRole("button", { name: /^Undo all/ });
+      if (await undo.isEnabled()) await undo.click();
+      const worth = async () => (await page.locator("#worth").innerText()).match(/[0-9.]+(?= %)/g).map(Number);
+      await page.getByLabel("Prune of all weights").focus();
+      await page.keyboard.press("End");
+      await page.waitForFunction(() => / → /.test(document.querySelector("#worth")?.textContent) && document.querySelector("#worth").nextSibling.textContent.endsWith("fewer right"));
+      const [whole, pruned] = await worth();
+      assert.ok(pruned < whole - 10, `${whole} and ${pruned}`);
+      await page.getByLabel("Prune of all weights").press("Home");
+      await page.waitForFunction(() => document.querySelector("#worth").nextSibling.textContent === "as many right as before");
+      await page.getByLabel("Noise of all weights").focus();
+      await page.keyboard.press("End");
+      await page.waitForFunction(() => document.querySelector("#worth").nextSibling.textContent.endsWith("fewer right"));
+      const [, noisy] = await worth();
+      assert.ok(noisy < whole, `${whole} and ${noisy}`);
+      await shoot("worth");
+      await page.getByLabel("Name of the changed network").fill("noisy");
+      await page.getByRole("button", { name: "Keep as a network of its own" }).click();
+      await page.waitForFunction(() => document.querySelector("#model").value === "noisy");
+      const kept = await page.evaluate(async () => (await (await fetch("/v1/models/noisy/evaluate", { method: "POST", headers: { "content-type": "application/json" }, body: "{}" })).json()).accuracy);
+      assert.equal((100 * kept).toFixed(2), noisy.toFixed(2));
+      await page.selectOption("#model", "default");
+      await page.evaluate(() => fetch("/v1/models/noisy", { method: "DELETE" }));
+    });
+
     test("evaluate, and open a cell of the confusion matrix", async () => {
       await go("evaluate");
       await page.locator(".matrix button:enabled").first().waitFor({ timeout: 30_000 });
@@ -567,6 +644,15 @@ for (const [size, viewport] of Object.entries(sizes)) {
       await page.keyboard.press("Enter");
       await page.waitForFunction(() => location.hash === "#inside");
       await go("evaluate");
+      // The same digits by t-SNE, and the keyboard goes about there too.
+      await page.locator("canvas.map").evaluate((canvas) => (canvas.dataset.old = "yes"));
+      await page.selectOption("#by", "tsne");
+      await page.locator("canvas.map:not([data-old])").waitFor({ timeout: 30_000 });
+      await page.locator("canvas.map").focus();
+      await page.keyboard.press("ArrowLeft");
+      await page.locator(".seen canvas").waitFor();
+      await page.locator("canvas.map").scrollIntoViewIfNeeded();
+      if (shots) await page.locator("[aria-label='A map of the digits']").screenshot({ path: `${shots}/tsne-${size}.png` });
       // Answers only what it is sure of: fewer, and more of them right.
       const share = async () => (await page.locator("[aria-label='If it may say “I do not know”'] p[role=status]").innerText()).match(/[0-9.]+(?= %)/g).map(Number);
       const slider = page.getByLabel("Confidence from which it answers");
@@ -585,7 +671,7 @@ for (const [size, viewport] of Object.entries(sizes)) {
     });
 
     test("nothing is wider than the screen", async () => {
-      for (const view of ["read", "teach", "train", "inside", "evaluate"]) {
+      for (const view of ["read", "teach", "train", "inside", "evaluate", "words"]) {
         await go(view);
         await page.waitForTimeout(200);
         const [wide, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
