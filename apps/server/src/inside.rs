@@ -67,7 +67,8 @@ pub struct WeightDamage {
     #[schema(minimum = 0, maximum = 1)]
     prune: f32,
     /// What the noise is drawn from.
-    seed: u64,
+    #[schema(value_type = i64, minimum = 0, maximum = 4294967295u32)]
+    seed: u32,
 }
 
 impl WeightDamage {
@@ -81,7 +82,9 @@ impl WeightDamage {
             return Ok(model.clone());
         }
         let advice = "noise is a share of each layer's deviation, prune a share of its weights";
-        model.damaged(&Damage { noise, prune, seed }).map_err(|e| ApiError::invalid(e, advice))
+        model
+            .damaged(&Damage { noise, prune, seed: seed.into() })
+            .map_err(|e| ApiError::invalid(e, advice))
     }
 }
 
@@ -235,7 +238,8 @@ struct WeightParameters {
     prune: f32,
     /// As in the `damage` of `inside`.
     #[serde(default)]
-    seed: u64,
+    #[param(value_type = i64, minimum = 0, maximum = 4294967295u32)]
+    seed: u32,
 }
 
 fn units() -> usize {

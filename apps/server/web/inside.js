@@ -262,9 +262,10 @@ export class InsideView {
     if (layer !== this.layer || unit !== this.unit) this.at = null;
     [this.layer, this.unit] = [layer, unit];
     [...this.sheet.children].forEach((button, i) => button.setAttribute("aria-pressed", String(layer === 0 && this.from + i === unit)));
+    // Before its weights are there: a switch must never be another unit's.
+    this.worth.show(layer, unit);
     await this.showUnit();
     this.neuron.parentElement?.scrollIntoView({ block: "nearest", behavior: "smooth" });
-    this.worth.show(this.layer, this.unit);
     await this.showMatrix();
   }
 

@@ -531,6 +531,7 @@ for (const [size, viewport] of Object.entries(sizes)) {
       await go("inside");
       await page.locator(".weights button").nth(5).click();
       await page.locator("tr.best", { hasText: "sum" }).waitFor();
+      await page.getByRole("heading", { name: "Layer 1, unit 5" }).waitFor();
       await page.locator("#switch-off").press("Enter");
       await page.locator("#worth").waitFor({ timeout: 30_000 });
       // Who works with the keyboard is still where they were.
