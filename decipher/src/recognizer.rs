@@ -133,7 +133,7 @@ impl Recognizer {
             return self.better(picture, vision::single_on);
         }
         let (layout, reading) = self.better(picture, vision::segment_on);
-        let small = picture.width().max(picture.height()) <= vision::CROP;
+        let small = vision::is_crop(picture.width(), picture.height());
         if !small || reading.digits().count() + reading.unsure.len() == 1 {
             return (layout, reading);
         }

@@ -2,21 +2,19 @@
 
 use std::ops::Range;
 
-use super::threshold;
 use crate::image::{GrayImage, Rect};
 
 /// What lies inside the lines along the edges of a crop; `None` if there are none, or if it is no
 /// crop of one cell.
 ///
-/// `ink` tells how dark the picture is where, 0 = paper. A line may lean, be broad, soft and pale,
+/// `ink` tells how dark the picture is where; `paper` is the usual value of bare paper. A line may lean, be broad, soft and pale,
 /// and stand a little off the edge, beyond which the next cell is seen.
-pub fn inside(ink: &GrayImage) -> Option<Rect> {
+pub fn inside(ink: &GrayImage, paper: u8) -> Option<Rect> {
     let (width, height) = (ink.width(), ink.height());
     let (short, long) = (width.min(height), width.max(height));
     if short < LEAST || long > MOST || long * 2 > short * 3 {
         return None;
     }
-    let paper = threshold::quantile(&threshold::histogram(ink), (width * height / 2) as u64);
     let at = |side: usize, along: usize, off: usize| match side {
         LEFT => ink.row(along)[off],
         RIGHT => ink.row(along)[width - 1 - off],
@@ -147,9 +145,14 @@ pub fn clear_around(ink: &mut GrayImage, inside: &Rect) {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::threshold;
     use super::*;
 
     const SIDE: usize = 48;
+
+    fn inside(ink: &GrayImage) -> Option<Rect> {
+        super::inside(ink, threshold::paper(&threshold::histogram(ink)).level)
+    }
 
     /// Ink of a cell whose lines begin 3 pixels off the edges, are 3 wide and as dark as `dark`,
     /// and lean by `lean` pixels; with an upright stroke from row `top` on.

@@ -25,8 +25,12 @@ pub fn writing_height(components: &[Component]) -> usize {
 /// pieces that are no specks.
 pub fn stroke_width(pieces: &[Component]) -> usize {
     let least = writing_height(pieces) as f32 * SPECK;
-    let runs = pieces.iter().filter(|c| c.extent() as f32 >= least).flat_map(|c| &c.runs);
-    let mut widths: Vec<usize> = runs.map(|run| run.end - run.start).collect();
+    usual_width(pieces.iter().filter(|c| c.extent() as f32 >= least))
+}
+
+/// The median length of the pieces' runs, 0 if there are none.
+pub fn usual_width<'a>(pieces: impl Iterator<Item = &'a Component>) -> usize {
+    let mut widths: Vec<usize> = pieces.flat_map(|c| &c.runs).map(|r| r.end - r.start).collect();
     let middle = widths.len() / 2;
     if widths.is_empty() { 0 } else { *widths.select_nth_unstable(middle).1 }
 }
@@ -42,11 +46,8 @@ pub fn drop_specks(components: &mut Vec<Component>) {
 const SPECK: f32 = 0.2;
 
 /// Ruled lines, margins and underlines: long, straight and thin. `width` and `height` are the
-/// picture's. In a crop it is the base of a 1 or 2 as likely.
+/// picture's.
 pub fn drop_rules(components: &mut Vec<Component>, width: usize, height: usize) {
-    if width.max(height) <= CROP {
-        return;
-    }
     components.retain(|c| {
         let (w, h) = (c.bounds.width, c.bounds.height);
         let across = w > 12 * h && w * 4 > width;
@@ -57,12 +58,8 @@ pub fn drop_rules(components: &mut Vec<Component>, width: usize, height: usize) 
 }
 
 /// Frames, the table beside the sheet and shadows in corners: pieces that lie along an edge of the
-/// picture. Never drops all, and nothing of a crop: a digit cut out tightly lies along the edges as
-/// well.
+/// picture. Never drops all: a digit cut out tightly lies along the edges as well.
 pub fn drop_frames(components: &mut Vec<Component>, width: usize, height: usize) {
-    if width.max(height) <= CROP {
-        return;
-    }
     let inside = |c: &Component| {
         let along = edge_contact(c, width, height);
         along.iter().zip([width, width, height, height]).all(|(&n, side)| n * 4 < side)
@@ -89,6 +86,12 @@ pub fn rests_of_lines(boxes: &[Rect], width: usize, height: usize) -> Vec<usize>
 
 /// Longest side, in pixels, of what is more likely a crop of a digit than a page.
 pub const CROP: usize = 64;
+
+/// Whether a picture of this size is more likely a crop of a digit than a page. What is long, thin
+/// or along an edge is then a stroke of the digit as likely as a line of the paper or a frame.
+pub fn is_crop(width: usize, height: usize) -> bool {
+    width.max(height) <= CROP
+}
 
 /// Keeps the `n` pieces with the most pixels, in their order.
 pub fn keep_largest(components: &mut Vec<Component>, n: usize) {

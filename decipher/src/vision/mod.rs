@@ -42,7 +42,7 @@ pub use stages::Stages;
 pub use threshold::{Paper, otsu_threshold};
 
 use crate::image::{GrayImage, Rect};
-pub use clean::CROP;
+pub use clean::{CROP, is_crop};
 
 /// One digit (or what may be one), cut out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,8 +99,10 @@ pub fn segment_on(picture: &GrayImage, rules: Rules) -> Layout {
     let mut stages = find_ink(picture, rules);
     let mut pieces = stages.components.clone();
     let (width, height) = (picture.width(), picture.height());
-    clean::drop_frames(&mut pieces, width, height);
-    clean::drop_rules(&mut pieces, width, height);
+    if !is_crop(width, height) {
+        clean::drop_frames(&mut pieces, width, height);
+        clean::drop_rules(&mut pieces, width, height);
+    }
     clean::drop_specks(&mut pieces);
     clean::keep_largest(&mut pieces, MOST_PIECES);
     let groups = join::join_pieces(&pieces);
@@ -194,18 +196,19 @@ fn find_pieces(stages: &mut Stages, background: &GrayImage, factor: usize, rules
     stages.ink = ink::divide_out(&stages.gray, background, factor, stages.light_on_dark);
     stages.rules.clear();
     let mut histogram = threshold::histogram(&stages.ink);
-    if let Some(inside) = cell::inside(&stages.ink) {
+    let mut paper = threshold::paper(&histogram);
+    if let Some(inside) = cell::inside(&stages.ink, paper.level) {
         histogram = threshold::histogram(&stages.ink.crop(&inside));
+        paper = threshold::paper(&histogram);
         cell::clear_around(&mut stages.ink, &inside);
     }
-    let paper = threshold::paper(&histogram);
     stages.components.clear();
     stages.threshold = threshold::ink_threshold(&histogram, paper);
     let Some(threshold) = stages.threshold else { return };
     stages.paper = Some(paper);
     stages.mask = threshold::above(&stages.ink, threshold::faint(threshold, paper));
-    if rules == Rules::Erased {
-        stages.rules.extend(rules::erase_rules(&mut stages.mask, &stages.ink));
+    if rules == Rules::Erased && !is_crop(width, height) {
+        stages.rules = rules::erase_rules(&mut stages.mask, &stages.ink);
     }
     let least = (width.min(height) / 100).clamp(1, 8);
     stages.components = connected_components(&stages.mask, least);

@@ -1,6 +1,6 @@
 //! One digit, of any size and place, as MNIST would hold it.
 
-use super::{Component, ink};
+use super::{Component, clean, ink};
 use crate::image::{GrayImage, Rect};
 
 /// Side of MNIST's pictures, in pixels.
@@ -17,7 +17,7 @@ const BOX: usize = 20;
 pub fn normalize(ink: &GrayImage, pieces: &[&Component]) -> [u8; SIDE * SIDE] {
     let mut pixels = [0; SIDE * SIDE];
     let Some(cut) = cut_out(ink, pieces) else { return pixels };
-    let cut = thicken(cut, stroke_width(pieces));
+    let cut = thicken(cut, clean::usual_width(pieces.iter().copied()));
     let long = cut.width().max(cut.height());
     let fit = |side: usize| ((2 * side * BOX + long) / (2 * long)).max(1);
     let mut small = resize(&cut, fit(cut.width()), fit(cut.height()));
@@ -47,14 +47,6 @@ fn cut_out(ink: &GrayImage, pieces: &[&Component]) -> Option<GrayImage> {
         }
     }
     Some(cut.crop(&inked(&cut)?))
-}
-
-/// The usual width of the strokes, measured across: digits are upright more than they lie.
-fn stroke_width(pieces: &[&Component]) -> usize {
-    let runs = pieces.iter().flat_map(|c| &c.runs);
-    let mut widths: Vec<usize> = runs.map(|run| run.end - run.start).collect();
-    let middle = widths.len() / 2;
-    widths.select_nth_unstable(middle).1.to_owned()
 }
 
 /// Draws hairlines with a pen as broad as MNIST's finest. Shrunk as they are, they would be pale

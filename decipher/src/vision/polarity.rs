@@ -1,6 +1,6 @@
 //! Dark ink on light paper, or the other way round?
 
-use super::clean::CROP;
+use super::clean::is_crop;
 use super::ink;
 use super::threshold::quantile;
 use crate::image::GrayImage;
@@ -12,7 +12,7 @@ pub fn is_light_on_dark(coarse: &GrayImage) -> bool {
     // Where both are, light and shadow meet. A crop has no room for that, and its strokes may be as
     // wide as what they enclose.
     let unsure = dark.min(light) * CLEARLY > dark.max(light);
-    if unsure && coarse.width().max(coarse.height()) > CROP {
+    if unsure && !is_crop(coarse.width(), coarse.height()) {
         let [dark, light] = by_width(coarse);
         return light > dark;
     }

@@ -4,7 +4,6 @@ mod through;
 
 use std::ops::Range;
 
-use super::clean::CROP;
 use super::components::{components_of_runs, runs_of};
 use super::{Component, Mask, Run};
 use crate::image::{GrayImage, Rect};
@@ -18,10 +17,6 @@ use crate::image::{GrayImage, Rect};
 pub fn erase_rules(mask: &mut Mask, ink: &GrayImage) -> Vec<Rect> {
     let short = mask.width().min(mask.height());
     let mut erased = Vec::new();
-    // What crosses a crop of one digit is a stroke of it as likely.
-    if mask.width().max(mask.height()) <= CROP {
-        return erased;
-    }
     for axis in [Axis::Across, Axis::Down] {
         through::erase(mask, ink, axis, &mut erased);
     }
