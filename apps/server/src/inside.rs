@@ -1,5 +1,7 @@
 //! What goes on inside a model: the values of its layers, its weights, single units changed.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -72,19 +74,18 @@ pub struct WeightDamage {
 }
 
 impl WeightDamage {
-    /// A copy of `model` with its weights changed so.
+    /// The model with its weights changed so; a copy, if that changes anything.
     ///
     /// # Errors
     /// 422, if it is more than can be.
-    fn applied(self, model: &Model) -> Result<Model, ApiError> {
+    fn applied(self, model: &Model) -> Result<Cow<'_, Model>, ApiError> {
         let Self { noise, prune, seed } = self;
         if noise == 0.0 && prune == 0.0 {
-            return Ok(model.clone());
+            return Ok(Cow::Borrowed(model));
         }
         let advice = "noise is a share of each layer's deviation, prune a share of its weights";
-        model
-            .damaged(&Damage { noise, prune, seed: seed.into() })
-            .map_err(|e| ApiError::invalid(e, advice))
+        let damaged = model.damaged(&Damage { noise, prune, seed: seed.into() });
+        damaged.map(Cow::Owned).map_err(|e| ApiError::invalid(e, advice))
     }
 }
 

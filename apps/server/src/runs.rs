@@ -295,20 +295,30 @@ impl Runs {
         })
     }
 
-    /// Tells a run what to do. One that is over stays as it is.
+    /// Tells a run what to do. One that is over no longer listens.
     pub fn order(&self, run: &Run, order: Order) {
         lock(&run.steered).order = order;
         run.told.notify_all();
     }
 
-    /// Changes how a run goes on. One that is over stays as it is.
-    pub fn adjust(&self, run: &Run, settings: Settings, delay: f32) {
+    /// Changes how a run goes on: `to` makes other settings and another delay of those of now. One
+    /// that is over stays as it is.
+    ///
+    /// # Errors
+    /// Those of `to`, and nothing is changed.
+    pub fn adjust<E>(
+        &self,
+        run: &Run,
+        to: impl FnOnce(Settings, f32) -> Result<(Settings, f32), E>,
+    ) -> Result<(), E> {
         let mut steered = lock(&run.steered);
         let state = &mut steered.state;
-        if !state.status.is_over() && (state.settings, state.delay) != (settings, delay) {
-            (state.settings, state.delay) = (settings, delay);
+        let changed = to(state.settings, state.delay)?;
+        if !state.status.is_over() && (state.settings, state.delay) != changed {
+            (state.settings, state.delay) = changed;
             self.tell(&News::State(Box::new(state.clone())));
         }
+        Ok(())
     }
 
     /// Stops a run and forgets it; its model stays.

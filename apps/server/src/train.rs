@@ -427,16 +427,18 @@ async fn steer(
     Asked(asked): Asked<Steering>,
 ) -> Result<Json<RunState>, ApiError> {
     let run = app.runs.get(id)?;
-    let state = run.state();
-    let settings = asked.settings(state.settings);
-    let delay = asked.delay.unwrap_or(state.delay);
-    if !(0.0..=10.0).contains(&delay) {
-        return Err(ApiError::invalid("the delay is not from 0 to 10 seconds", "0 is no delay"));
-    }
-    settings.check(&run.recipe).map_err(|e| {
-        ApiError::invalid(e, "GET /v1/runs/{id} shows the settings of now; change others")
+    app.runs.adjust(&run, |settings, delay| {
+        let (settings, delay) = (asked.settings(settings), asked.delay.unwrap_or(delay));
+        if !(0.0..=10.0).contains(&delay) {
+            return Err(ApiError::invalid(
+                "the delay is not from 0 to 10 seconds",
+                "0 is no delay",
+            ));
+        }
+        let advice = "GET /v1/runs/{id} shows the settings of now; change others";
+        settings.check(&run.recipe).map_err(|e| ApiError::invalid(e, advice))?;
+        Ok((settings, delay))
     })?;
-    app.runs.adjust(&run, settings, delay);
     if let Some(order) = asked.order {
         app.runs.order(&run, order.into());
     }

@@ -28,7 +28,7 @@ export const DISTORTIONS = [
 const chooser = (values, changed) => h("select", { onchange: changed }, values.map((value) => h("option", { value }, words(value))));
 
 /** @param {Record<string, string | number>} attributes @param {() => void} changed */
-export const number = (attributes, changed) => h("input", { type: "number", step: "any", oninput: changed, ...attributes });
+const number = (attributes, changed) => h("input", { type: "number", step: "any", oninput: changed, ...attributes });
 
 export class Builder {
   /** @param {() => void} changed called when the form was changed by hand */

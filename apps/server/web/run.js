@@ -1,7 +1,7 @@
 // The card of one training run: how it stands, what to do with it, and what its weights look like.
 
 import { ask, models } from "./api.js";
-import { DISTORTIONS, number, short } from "./builder.js";
+import { DISTORTIONS, short } from "./builder.js";
 import { HUES, columns, legend, lines } from "./charts.js";
 import { attempt, field, h, notice, percent, signedPicture } from "./ui.js";
 
