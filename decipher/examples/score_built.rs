@@ -54,11 +54,8 @@ fn main() {
     ];
     others(&recognizer, &digits, things.as_deref());
     if let Some(path) = sheet {
-        std::fs::write(
-            path,
-            drawn(wrong.iter().flat_map(|wrong| wrong.iter().take(SHOWN)).collect()).png(),
-        )
-        .expect("the sheet is written");
+        let shown = wrong.iter().flat_map(|wrong| wrong.iter().take(SHOWN)).collect();
+        std::fs::write(path, drawn(shown).png()).expect("the sheet is written");
     }
 }
 

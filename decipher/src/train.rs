@@ -188,12 +188,8 @@ impl Settings {
         if self.momentum != started.momentum && training.optimizer == Optimizer::AdamW {
             return Err("momentum is of sgd; this training is by adamw".into());
         }
-        self.in_place_of(training).check()
-    }
-
-    fn in_place_of(&self, training: &Training) -> Training {
         let Self { momentum, weight_decay, batch, augment, .. } = *self;
-        Training { momentum, weight_decay, batch, augment, ..training.clone() }
+        Training { momentum, weight_decay, batch, augment, ..training.clone() }.check()
     }
 }
 
