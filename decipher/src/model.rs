@@ -105,6 +105,10 @@ pub struct TrainingRecord {
     pub seed: u64,
     /// Epochs finished.
     pub epochs: u32,
+    /// Whether its settings were changed while it ran: recipe, seed and epochs alone do not make
+    /// this network again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub steered: bool,
     /// Where the digits came from.
     pub source: Source,
     /// Training digits.
@@ -404,6 +408,7 @@ mod tests {
                 decipher: "0.1.0".into(),
                 seed: 3,
                 epochs: 0,
+                steered: false,
                 source: Source::Sample,
                 train_count: 0,
                 validation_count: 0,

@@ -5,18 +5,22 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use decipher_nn::{
-    BatchTrainer, BatchTraining, Inputs, Layer, Method, Objective, Online, Params, Rng,
-    SparseMatrix,
+    BatchTrainer, BatchTraining, Inputs, Method, Objective, Online, Params, Rng, SparseMatrix,
 };
 use rayon::prelude::*;
-use serde::Serialize;
 
 use crate::augment::Augment;
-use crate::data::{Dataset, Mnist};
+use crate::data::Dataset;
 use crate::metrics::accuracy;
 use crate::model::{Model, Source, TrainingRecord};
-use crate::recipe::{DataPlan, Optimizer, Recipe, Training};
-use crate::scene::{Examples, Scenes};
+use crate::recipe::{Optimizer, Recipe};
+use crate::scene::Scenes;
+
+mod settings;
+mod split;
+
+pub use settings::Settings;
+pub use split::Split;
 
 /// What randomness is for; together with seed, epoch and digit the key of a generator.
 const SHUFFLE: u64 = 1;
@@ -24,75 +28,6 @@ const AUGMENT: u64 = 2;
 const SCENE: u64 = 3;
 /// Digits between two reports inside an epoch.
 const REPORT: usize = 6_000;
-
-/// Digits, each in its role.
-#[derive(Clone, Debug)]
-pub struct Split {
-    /// To learn from.
-    pub train: Dataset,
-    /// Held back from the training set, to look at while training.
-    pub validation: Dataset,
-    /// To report on at the end.
-    pub test: Dataset,
-    /// Where they came from.
-    pub source: Source,
-    /// Glyphs from real pictures, for a recipe with scenes; may be empty.
-    pub pictures: Examples,
-    /// Pictures of what is no digit, for a recipe with scenes; may be empty.
-    pub things: Examples,
-}
-
-/// Training, validation and test digits of the built-in sample, as the tutorial splits 5,000.
-const SAMPLE_SPLIT: (usize, usize, usize) = (3_500, 750, 750);
-
-impl Split {
-    /// Splits MNIST as the recipe plans it.
-    ///
-    /// # Errors
-    /// If the plan asks for more digits than there are.
-    pub fn of_mnist(mnist: &Mnist, plan: &DataPlan) -> Result<Self, TrainError> {
-        let have = mnist.train.len();
-        let fixed = plan.validation + plan.test.unwrap_or(0);
-        let train = plan.train.unwrap_or(have.saturating_sub(fixed));
-        if train == 0 || train + fixed > have {
-            return Err(TrainError::TooFewDigits { have, need: train.max(1) + fixed });
-        }
-        Ok(Self {
-            train: mnist.train.range(0..train),
-            validation: mnist.train.range(train..train + plan.validation),
-            test: match plan.test {
-                Some(_) => mnist.train.range(train + plan.validation..train + fixed),
-                None => mnist.test.clone(),
-            },
-            source: Source::Mnist,
-            pictures: Examples::default(),
-            things: Examples::default(),
-        })
-    }
-
-    /// Splits the built-in sample: as the recipe plans it if the plan stays within the sample,
-    /// else 3,500 / 750 / 750.
-    pub fn of_sample(plan: &DataPlan) -> Self {
-        let (train, validation, test) = match (plan.train, plan.test) {
-            (Some(train), Some(test)) => (train, plan.validation, test),
-            _ => SAMPLE_SPLIT,
-        };
-        let sample = crate::data::sample();
-        let (train, validation, test) = if train + validation + test <= sample.len() {
-            (train, validation, test)
-        } else {
-            SAMPLE_SPLIT
-        };
-        Self {
-            train: sample.range(0..train),
-            validation: sample.range(train..train + validation),
-            test: sample.range(train + validation..train + validation + test),
-            source: Source::Sample,
-            pictures: Examples::default(),
-            things: Examples::default(),
-        }
-    }
-}
 
 /// What one may choose besides the recipe.
 #[derive(Clone, Copy, Debug)]
@@ -127,70 +62,6 @@ pub struct Live<'a> {
     pub model: &'a Model,
     /// How the training goes on.
     pub settings: &'a mut Settings,
-}
-
-/// What may be changed while a training runs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Settings {
-    /// Multiplies the recipe's learning rate, 0 or more; 1 at the start.
-    pub rate: f32,
-    /// As [`Training::momentum`](crate::recipe::Training::momentum).
-    pub momentum: f32,
-    /// As [`Training::weight_decay`](crate::recipe::Training::weight_decay).
-    pub weight_decay: f32,
-    /// Share of the values that every dropout layer drops, in [0, 1); without it, as the layers say.
-    pub dropout: Option<f32>,
-    /// Digits per step, from 1 to as many as the recipe says.
-    pub batch: usize,
-    /// Distortions.
-    pub augment: Option<Augment>,
-}
-
-impl Settings {
-    /// What the recipe says.
-    pub fn of(recipe: &Recipe) -> Self {
-        let Training { momentum, weight_decay, batch, augment, .. } = recipe.training;
-        Self { rate: 1.0, momentum, weight_decay, dropout: None, batch, augment }
-    }
-
-    /// Whether a training by `recipe` can go on like this.
-    ///
-    /// # Errors
-    /// A sentence on what it cannot do.
-    pub fn check(&self, recipe: &Recipe) -> Result<(), String> {
-        let training = &recipe.training;
-        if !(0.0..=100.0).contains(&self.rate) {
-            return Err(format!("rate = {} is not in [0, 100]; 1 is the recipe's own", self.rate));
-        }
-        let has_dropout =
-            recipe.network.layers().iter().any(|layer| matches!(layer, Layer::Dropout { .. }));
-        if let Some(dropout) = self.dropout {
-            if !has_dropout {
-                return Err("dropout: the network has no dropout layer".into());
-            }
-            if !(0.0..1.0).contains(&dropout) {
-                return Err(format!("dropout = {dropout} is not in [0, 1)"));
-            }
-        }
-        if !(1..=training.batch).contains(&self.batch) {
-            return Err(format!(
-                "batch = {} is not in 1 to {}, the recipe's",
-                self.batch, training.batch
-            ));
-        }
-        let started = Self::of(recipe);
-        let changed = self.momentum != started.momentum || self.augment != started.augment;
-        if changed && training.is_online(&recipe.network) {
-            return Err("momentum and distortions need batches; this training takes digits one \
-                        by one"
-                .into());
-        }
-        if self.momentum != started.momentum && training.optimizer == Optimizer::AdamW {
-            return Err("momentum is of sgd; this training is by adamw".into());
-        }
-        let Self { momentum, weight_decay, batch, augment, .. } = *self;
-        Training { momentum, weight_decay, batch, augment, ..training.clone() }.check()
-    }
 }
 
 /// An epoch, when it is over.
@@ -299,6 +170,7 @@ pub fn untrained(recipe: &Recipe, source: Source, seed: u64) -> Model {
             decipher: env!("CARGO_PKG_VERSION").into(),
             seed,
             epochs: 0,
+            steered: false,
             source,
             train_count: 0,
             validation_count: 0,
@@ -461,6 +333,7 @@ impl<'a> Run<'a> {
             let done = (f64::from(epoch) + done as f64 / count) / f64::from(epochs);
             settings.rate * training.learning_rate * training.schedule.factor(done)
         };
+        model.training.steered |= settings != Settings::of(recipe);
         if let Some(dropout) = settings.dropout {
             model.network = recipe.network.clone().with_dropout(dropout);
         }
@@ -590,6 +463,7 @@ mod tests {
             assert!(accuracy > 0.75, "{batches}: {accuracy}");
             assert!(trained.epochs[1].loss < trained.epochs[0].loss && !trained.interrupted);
             assert_eq!(trained.model.training.epochs, 2);
+            assert!(!trained.model.training.steered);
         }
     }
 
@@ -633,6 +507,7 @@ mod tests {
         // A rate of nothing changes nothing: only the first and the third epoch learned.
         assert!(seen[0] == seen[1] && seen[1] != seen[2]);
         assert!(seen[2] == trained.model.params.values());
+        assert!(trained.model.training.steered, "the recipe alone does not make it again");
     }
 
     #[test]
@@ -646,19 +521,5 @@ mod tests {
         let second = train_from(params, &recipe, &split, options, go_on).unwrap();
         let (first, second) = (first.epochs[0], second.epochs[0]);
         assert!(second.loss < 0.8 * first.loss, "{second:?} after {first:?}");
-    }
-
-    #[test]
-    fn mnist_is_split_as_planned() {
-        let digits = crate::data::sample();
-        let mnist = Mnist { train: digits.range(0..4000), test: digits.range(4000..5000) };
-        let plan =
-            |train, validation, test| DataPlan { train, validation, test, test_every_epoch: false };
-        let sizes = |s: Split| (s.train.len(), s.validation.len(), s.test.len());
-        let split = |plan| Split::of_mnist(&mnist, &plan).map(sizes);
-        assert_eq!(split(plan(None, 500, None)).unwrap(), (3500, 500, 1000));
-        assert_eq!(split(plan(Some(300), 20, Some(10))).unwrap(), (300, 20, 10));
-        assert!(split(plan(None, 4000, None)).is_err());
-        assert!(split(plan(Some(4000), 1, Some(1))).is_err());
     }
 }

@@ -166,6 +166,9 @@ pub struct ModelSummary {
     pub recipe: String,
     /// Epochs it was trained for.
     pub epochs: u32,
+    /// Whether settings were changed while it was trained, so that the recipe alone does not make it
+    /// again.
+    pub steered: bool,
     /// Digits it was trained on.
     pub train_count: usize,
     /// Share of held-back digits that it read right at the end of its training, 0 to 1.
@@ -234,6 +237,7 @@ impl ModelSummary {
             pixels: model.pixels.to_string(),
             recipe: model.training.recipe.clone(),
             epochs: model.training.epochs,
+            steered: model.training.steered,
             train_count: model.training.train_count,
             validation_accuracy: model.training.validation_accuracy,
         }

@@ -8,11 +8,11 @@
  * @typedef {{box: Box, candidates: {digit: number, confidence: number}[]}} Unsure
  * @typedef {{version: number, width: number, height: number, text: string, lines: Line[], unsure: Unsure[], glyphs?: Glyph[], stages?: {name: string, picture: string}[]}} Reading
  * @typedef {{text: string, kind: string, shape: [number, number, number], weights: number[], window?: {stride: number, pad: number}}} Layer
- * @typedef {{name: string, reads: boolean, origin: string, revision: number, layers: Layer[], parameters: number, loss: string, pixels: string, recipe: string, epochs: number, train_count: number, validation_accuracy: number}} Model
+ * @typedef {{name: string, reads: boolean, origin: string, revision: number, layers: Layer[], parameters: number, loss: string, pixels: string, recipe: string, epochs: number, steered: boolean, train_count: number, validation_accuracy: number}} Model
  * @typedef {{epoch: number, loss: number, accuracy?: number, dead?: number[], moved?: {layer: number, share: number}[], seconds?: number}} Point
  * @typedef {{count: number, before: number, after: number}} Compared
  * @typedef {{rate: number, momentum: number, weight_decay: number, dropout: number | null, batch: number, augment: Record<string, number> | null}} Settings
- * @typedef {{id: number, kind: "train" | "teach", name: string, model: string, status: "running" | "paused" | "done" | "stopped" | "failed", epoch: number, epochs: number, done: number, settings: Settings, delay: number, train_count: number, error?: string, lesson?: {learned_from: number, mine: Compared | null, others: Compared}, points: Point[]}} Run
+ * @typedef {{id: number, kind: "train" | "teach", name: string, model: string, status: "running" | "paused" | "done" | "stopped" | "failed", epoch: number, epochs: number, done: number, learning_rate: number, settings: Settings, delay: number, train_count: number, error?: string, lesson?: {learned_from: number, mine: Compared | null, others: Compared}, points: Point[]}} Run
  * @typedef {{layer: number, unit: number, scale: number, shift: number}} Change
  * @typedef {{noise: number, prune: number, seed: number}} Damage
  */
