@@ -30,7 +30,8 @@ pub struct Change {
 /// batch normalisation stay.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Damage {
-    /// Standard deviation of normal noise, as a share of the deviation of the layer's weights.
+    /// Standard deviation of normal noise, as a share of the deviation of the layer's weights, 0 to
+    /// 10.
     pub noise: f32,
     /// Share of the layer's weights that is set to 0, the smallest by size, 0 to 1.
     pub prune: f32,
@@ -109,11 +110,11 @@ impl Model {
     /// A copy with all weights changed.
     ///
     /// # Errors
-    /// A sentence, if the noise is no number from 0 on, or the share is not from 0 to 1.
+    /// A sentence, if the noise is not from 0 to 10, or the share is not from 0 to 1.
     pub fn damaged(&self, damage: &Damage) -> Result<Model, String> {
         let &Damage { noise, prune, seed } = damage;
-        if !(noise.is_finite() && noise >= 0.0) {
-            return Err("the noise must be a number from 0 on".into());
+        if !(0.0..=10.0).contains(&noise) {
+            return Err("the noise must be from 0 to 10".into());
         }
         if !(0.0..=1.0).contains(&prune) {
             return Err("the share to prune must be from 0 to 1".into());
@@ -137,13 +138,16 @@ impl Model {
     /// A copy with some units changed.
     ///
     /// # Errors
-    /// A sentence, if a change names a layer without weights, or a unit it does not have.
+    /// A sentence, if a change names a layer without weights or a unit it does not have, or scales
+    /// or shifts it beyond ±100.
     pub fn changed(&self, changes: &[Change]) -> Result<Model, String> {
         let mut model = self.clone();
         let specs = self.network.tensors();
         for &Change { layer, unit, scale, shift } in changes {
-            if !scale.is_finite() || !shift.is_finite() {
-                return Err(format!("layer {layer}, unit {unit}: scale and shift must be numbers"));
+            if !(scale.abs() <= 100.0 && shift.abs() <= 100.0) {
+                return Err(format!(
+                    "layer {layer}, unit {unit}: scale and shift must be from -100 to 100"
+                ));
             }
             // The statistics of batch normalisation tell of its input, which stays as it was.
             let part = |s: &TensorSpec, names: [&str; 2]| {
@@ -241,6 +245,9 @@ mod tests {
         for (layer, unit) in [(2, 0), (99, 0), (0, 1 << 20)] {
             assert!(model.changed(&[Change { layer, unit, scale: 0.0, shift: 0.0 }]).is_err());
         }
+        for (scale, shift) in [(101.0, 0.0), (-101.0, 0.0), (f32::NAN, 0.0), (1.0, f32::INFINITY)] {
+            assert!(model.changed(&[Change { layer: 0, unit, scale, shift }]).is_err());
+        }
     }
 
     #[test]
@@ -292,7 +299,9 @@ mod tests {
                 .iter()
                 .all(|v| v.is_finite())
         );
-        for (noise, prune) in [(-0.1, 0.0), (f32::NAN, 0.0), (0.0, 1.1), (0.0, f32::NAN)] {
+        for (noise, prune) in
+            [(-0.1, 0.0), (10.1, 0.0), (f32::NAN, 0.0), (0.0, 1.1), (0.0, f32::NAN)]
+        {
             assert!(model.damaged(&Damage { noise, prune, seed: 1 }).is_err());
         }
     }

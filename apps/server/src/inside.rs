@@ -47,9 +47,11 @@ pub struct UnitChange {
     /// A unit of it, from 0.
     unit: usize,
     /// 0 switches it off.
+    #[schema(minimum = -100, maximum = 100)]
     #[serde(default = "unchanged")]
     scale: f32,
     /// What is added to its bias.
+    #[schema(minimum = -100, maximum = 100)]
     #[serde(default)]
     shift: f32,
 }
@@ -63,7 +65,7 @@ fn unchanged() -> f32 {
 #[serde(deny_unknown_fields, default)]
 pub struct WeightDamage {
     /// Standard deviation of the noise, as a share of the deviation of the layer's weights.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, maximum = 10)]
     noise: f32,
     /// Share of the layer's weights that is set to 0, the smallest by size.
     #[schema(minimum = 0, maximum = 1)]
