@@ -80,6 +80,8 @@ pub struct RunState {
     pub epochs: u32,
     /// How much of everything is done, 0 to 1.
     pub done: f64,
+    /// The recipe's learning rate.
+    pub learning_rate: f32,
     /// What may be changed while it runs, as it is now: `rate` (what the recipe's learning rate is
     /// multiplied with), `momentum`, `weight_decay`, `dropout`, `batch` and `augment`.
     #[schema(value_type = Object)]
@@ -263,6 +265,7 @@ impl Runs {
             epoch: 1,
             epochs,
             done: 0.0,
+            learning_rate: recipe.training.learning_rate,
             settings: Settings::of(&recipe),
             delay: 0.0,
             train_count,

@@ -6,6 +6,7 @@ import { HUES, columns, legend, lines } from "./charts.js";
 import { attempt, field, h, notice, percent, signedPicture } from "./ui.js";
 
 /** @typedef {import("./api.js").Run} Run */
+/** What may help: other settings, or another try at some rate. @typedef {{label: string, change?: object, again?: number}} Remedy */
 /** @typedef {{layer: number, mean: number, deviation: number, reach: number, counts: number[]}} Spread */
 
 /** Time between two looks at a running network's weights, in milliseconds. */
@@ -14,11 +15,11 @@ const LOOK = 700;
 const IDLE = 5;
 
 export class RunCard {
-  /** @param {Run} run @param {string} hue @param {() => void} slower fills the form for another try at a tenth of the rate */
-  constructor(run, hue, slower) {
+  /** @param {Run} run @param {string} hue @param {(rate: number) => void} again fills the form for another try at that rate */
+  constructor(run, hue, again) {
     this.run = run;
     this.hue = hue;
-    this.slower = slower;
+    this.again = again;
     this.looked = 0;
     this.epoch = -1;
     this.waiting = 0;
@@ -159,7 +160,7 @@ export class RunCard {
     this.hinted = JSON.stringify(hint);
     this.hint.hidden = !hint;
     if (!hint) return;
-    const remedy = (/** @type {[string, object | "slower"]} */ [label, what]) => h("button", { onclick: () => (what === "slower" ? this.slower() : this.change(what)) }, label);
+    const remedy = (/** @type {Remedy} */ { label, change, again }) => h("button", { onclick: () => (change ? this.change(change) : this.again(again ?? 0)) }, label);
     this.hint.replaceChildren(h("span", { class: "grow" }, hint.text), ...hint.remedies.map(remedy));
   }
 
@@ -211,23 +212,25 @@ function rescaled({ counts, reach: from }, reach) {
 
 /**
  * What looks wrong with a run, and what may help; null if nothing does.
- * @param {Run} run @param {Run["points"]} ends its epochs @returns {{text: string, remedies: [string, object | "slower"][]} | null}
+ * @param {Run} run @param {Run["points"]} ends its epochs @returns {{text: string, remedies: Remedy[]} | null}
  */
 function advice(run, ends) {
   const { settings } = run;
-  if (run.status === "failed" && run.error?.includes("diverged")) return { text: "The steps were too large for it.", remedies: [["Fill the form with a tenth of the rate", "slower"]] };
+  if (run.status === "failed" && run.error?.includes("diverged")) return { text: "The steps were too large for it.", remedies: [{ label: "Fill the form with a tenth of its rate", again: (run.learning_rate * settings.rate) / 10 }] };
   const end = ends[ends.length - 1];
   if (!end || ends.length < 2 || !["running", "paused"].includes(run.status)) return null;
   const accuracy = ends.map((point) => point.accuracy ?? 0);
   if (accuracy[accuracy.length - 1] < 0.2) {
-    return { text: "It reads hardly better than chance. A smaller rate helps if the loss jumps about, a larger one if it does not move; or other first weights.", remedies: [["Rate × 0.1", { rate: settings.rate / 10 }], ["Rate × 10", { rate: Math.min(100, settings.rate * 10) }]] };
+    return { text: "It reads hardly better than chance. A smaller rate helps if the loss jumps about, a larger one if it does not move; or other first weights.", remedies: [{ label: "Rate × 0.1", change: { rate: settings.rate / 10 } }, { label: "Rate × 10", change: { rate: Math.min(100, settings.rate * 10) } }] };
   }
   const best = accuracy.indexOf(Math.max(...accuracy));
   const falls = end.loss < 0.9 * ends[best].loss;
   if (accuracy.length - 1 - best < IDLE || !falls) return null;
   // Only what such a run can do.
   const online = settings.batch === 1;
-  const decay = /** @type {[string, object]} */ (["More weight decay", { weight_decay: Math.max(1e-4, 3 * settings.weight_decay) }]);
-  const distort = /** @type {[string, object]} */ (["Distort the digits", { augment: Object.fromEntries(DISTORTIONS.map(([name, , first]) => [name, first])) }]);
+  /** @type {Remedy} */
+  const decay = { label: "More weight decay", change: { weight_decay: Math.max(1e-4, 3 * settings.weight_decay) } };
+  /** @type {Remedy} */
+  const distort = { label: "Distort the digits", change: { augment: Object.fromEntries(DISTORTIONS.map(([name, , first]) => [name, first])) } };
   return { text: `The loss falls, but since epoch ${best + 1} no more held-back digits are read right: it learns by heart. More digits or dropout help too; or stop it here.`, remedies: [...(online || settings.augment ? [] : [distort]), decay] };
 }

@@ -119,9 +119,9 @@ export class TrainView {
     news.add(run);
   }
 
-  /** Another try at a tenth of the rate. */
-  slower() {
-    this.builder.rate.value = short(Number(this.builder.rate.value) / 10);
+  /** Another try. @param {number} rate */
+  again(rate) {
+    this.builder.rate.value = short(rate);
     this.write();
     this.builder.rate.scrollIntoView({ block: "center" });
     this.builder.rate.focus();
@@ -143,7 +143,7 @@ export class TrainView {
       this.cards.delete(id);
     }
     for (const run of runs) {
-      const card = this.cards.get(run.id) ?? new RunCard(run, this.freeHue(run), () => this.slower());
+      const card = this.cards.get(run.id) ?? new RunCard(run, this.freeHue(run), (rate) => this.again(rate));
       this.cards.set(run.id, card);
       card.update(run);
     }
