@@ -58,14 +58,18 @@ pub fn drop_rules(components: &mut Vec<Component>, width: usize, height: usize) 
 }
 
 /// Frames, the table beside the sheet and shadows in corners: pieces that lie along an edge of the
-/// picture. Never drops all: a digit cut out tightly lies along the edges as well.
+/// picture, or reach from edge to edge. A digit cut out tightly does so as well; it stays where
+/// nothing else is larger than its stroke is wide.
 pub fn drop_frames(components: &mut Vec<Component>, width: usize, height: usize) {
-    let inside = |c: &Component| {
-        let along = edge_contact(c, width, height);
-        along.iter().zip([width, width, height, height]).all(|(&n, side)| n * 4 < side)
-            && !(c.bounds.width * 10 > width * 9 && c.bounds.height * 10 > height * 9)
+    let along = |c: &Component| {
+        let contact = edge_contact(c, width, height);
+        contact.iter().zip([width, width, height, height]).any(|(&n, side)| n * 4 >= side)
     };
-    if components.iter().any(inside) {
+    let spans =
+        |c: &Component| c.bounds.width * 10 > width * 9 && c.bounds.height * 10 > height * 9;
+    let inside = |c: &Component| !along(c) && !spans(c);
+    let stroke = usual_width(components.iter().filter(|c| spans(c) && !along(c)));
+    if components.iter().any(|c| inside(c) && c.extent() > stroke) {
         components.retain(inside);
     }
 }
@@ -138,6 +142,42 @@ fn edge_contact(c: &Component, width: usize, height: usize) -> [usize; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vision::Run;
+
+    /// A piece of those rows, each with its stretches of ink.
+    fn piece(rows: impl Iterator<Item = (usize, Vec<(usize, usize)>)>) -> Component {
+        let runs: Vec<Run> = rows
+            .flat_map(|(y, row)| row.into_iter().map(move |(start, end)| Run { y, start, end }))
+            .collect();
+        let area = runs.iter().map(|r| r.end - r.start).sum();
+        let bounds = runs
+            .iter()
+            .map(|r| Rect { x: r.start, y: r.y, width: r.end - r.start, height: 1 })
+            .reduce(|a, b| a.union(&b))
+            .unwrap();
+        Component { bounds, area, runs }
+    }
+
+    #[test]
+    fn a_frame_goes_and_a_digit_that_fills_the_picture_stays() {
+        // A ring from edge to edge of 100 x 100 pixels, with something in it.
+        let ring = |width: usize| {
+            let bar = move |y: usize| y < 2 + width || y >= 98 - width;
+            let row = move |y: usize| {
+                if bar(y) { vec![(2, 98)] } else { vec![(2, 2 + width), (98 - width, 98)] }
+            };
+            piece((2..98).map(move |y| (y, row(y))))
+        };
+        let inner = |size: usize| piece((50..50 + size).map(move |y| (y, vec![(40, 40 + size)])));
+        let left = |ring: Component, inner: Component| {
+            let mut pieces = vec![ring, inner];
+            drop_frames(&mut pieces, 100, 100);
+            pieces.len()
+        };
+        // A digit in a frame; a zero with a hole in its ink.
+        assert_eq!(left(ring(2), inner(20)), 1);
+        assert_eq!(left(ring(20), inner(4)), 2);
+    }
 
     #[test]
     fn thin_things_at_the_edge_go_unless_all_was_cut_out_tightly() {
