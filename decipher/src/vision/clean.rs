@@ -76,16 +76,27 @@ pub fn drop_frames(components: &mut Vec<Component>, width: usize, height: usize)
 
 /// Which `boxes` are what is left of a line beside the picture's edge: thin, and at the edge. None
 /// where something else lies there too: the picture then was cut out tightly, and a thin digit at
-/// its edge is one.
+/// its edge is one. Where nothing stands free, only short ones that lie along the edge.
 pub fn rests_of_lines(boxes: &[Rect], width: usize, height: usize) -> Vec<usize> {
     let margin = 2 + width.min(height) / 50;
     let at_edge = |b: &Rect| {
         b.x < margin || b.y < margin || b.right() + margin > width || b.bottom() + margin > height
     };
     let thin = |b: &Rect| b.width.max(b.height) >= 3 * b.width.min(b.height);
-    let at_edges: Vec<usize> = (0..boxes.len()).filter(|&i| at_edge(&boxes[i])).collect();
-    let tight = at_edges.iter().any(|&i| !thin(&boxes[i]));
-    if tight || at_edges.len() == boxes.len() { vec![] } else { at_edges }
+    let short_along = |b: &Rect| {
+        let upright = b.x < margin || b.right() + margin > width;
+        let lying = b.y < margin || b.bottom() + margin > height;
+        upright && b.height > b.width && b.height * 2 < height
+            || lying && b.width > b.height && b.width * 2 < width
+    };
+    let mut at_edges: Vec<usize> = (0..boxes.len()).filter(|&i| at_edge(&boxes[i])).collect();
+    if at_edges.iter().any(|&i| !thin(&boxes[i])) {
+        return vec![];
+    }
+    if at_edges.len() == boxes.len() {
+        at_edges.retain(|&i| short_along(&boxes[i]));
+    }
+    at_edges
 }
 
 /// Longest side, in pixels, of what is more likely a crop of a digit than a page.
@@ -188,7 +199,8 @@ mod tests {
         // A number in a tight crop begins with a one.
         let (first, second) = (at(0, 1, 8, 44), at(20, 0, 30, 45));
         assert!(rests_of_lines(&[first, second], 50, 45).is_empty());
-        // A one on its own.
-        assert!(rests_of_lines(&[left], 200, 100).is_empty());
+        // A one on its own, and what is too short to be one.
+        assert!(rests_of_lines(&[at(0, 0, 2, 60)], 200, 100).is_empty());
+        assert_eq!(rests_of_lines(&[left, at(90, 98, 12, 2)], 200, 100), [0, 1]);
     }
 }
