@@ -16,7 +16,8 @@ pub const MIN_CONFIDENCE: f32 = 0.4;
 
 /// What is read with less confidence is perhaps several digits.
 const SURE: f32 = 0.5;
-/// Product of confidences from which on cut digits are believed.
+/// Product of the confidences of two cut digits from which on they are believed; of more, that of
+/// two on average.
 const LEAST_SENSE: f32 = 0.4;
 /// How sure one can be of digits that had to be cut apart, compared with those that stand alone.
 const CUT: f32 = 0.9;
@@ -181,7 +182,19 @@ impl Recognizer {
             let mut found: Vec<(Glyph, [f32; 10])> = Vec::new();
             let wholes: Vec<[f32; 10]> = (&mut probabilities).take(line.glyphs.len()).collect();
             let row = Row::new(line.glyphs.iter().zip(&wholes));
-            for (glyph, &whole) in line.glyphs.iter().zip(&wholes) {
+            // Whether the glyph before has taken this one in.
+            let mut joined_next = false;
+            for (at, (glyph, &whole)) in line.glyphs.iter().zip(&wholes).enumerate() {
+                if std::mem::take(&mut joined_next) {
+                    continue;
+                }
+                let next = line.glyphs.get(at + 1).zip(wholes.get(at + 1));
+                let one = next.and_then(|next| self.joined(layout, &row, (glyph, &whole), next));
+                if let Some(one) = one {
+                    found.push(one);
+                    joined_next = true;
+                    continue;
+                }
                 // A crop that is no wider than high shows one digit, however long its hook.
                 let bounds = glyph.bounds;
                 let alone = layout.stages.gray.height() <= vision::CROP
@@ -229,6 +242,30 @@ impl Recognizer {
         self.model.probabilities_in(&self.workspaces, &pixels)
     }
 
+    /// Two neighbours as one digit, where one of them alone is hardly a digit and both together make
+    /// more sense: the strokes of a 4.
+    fn joined(
+        &self,
+        layout: &Layout,
+        row: &Row,
+        (left, p): (&Glyph, &[f32; 10]),
+        (right, q): (&Glyph, &[f32; 10]),
+    ) -> Option<(Glyph, [f32; 10])> {
+        let both = left.bounds.union(&right.bounds);
+        let apart = right.bounds.x.saturating_sub(left.bounds.right());
+        let alone = best(p).1.min(best(q).1) >= SURE;
+        if alone || row.sure == 0 || both.width > row.widest.max(both.height * 3 / 4) {
+            return None;
+        }
+        if apart * 8 > both.height {
+            return None;
+        }
+        let one = left.with(right, &layout.stages.ink);
+        let together = self.probabilities(std::iter::once(&one))[0];
+        let sense = best(&together).1;
+        (sense >= SURE && sense > best(p).1 * best(q).1).then_some((one, together))
+    }
+
     /// The digits that touch each other in `glyph`, if it makes more sense so than as a `whole`.
     fn cut(
         &self,
@@ -236,13 +273,14 @@ impl Recognizer {
         glyph: &Glyph,
         whole: &[f32; 10],
     ) -> Option<Vec<(Glyph, [f32; 10])>> {
-        let mut most = best(whole).1.max(LEAST_SENSE);
+        let mut most = best(whole).1;
         let mut parts = None;
         let ink = &layout.stages.ink;
         for cutting in (0..vision::WAYS).filter_map(|way| vision::cutting(ink, glyph, way)) {
             let probabilities = self.probabilities(cutting.parts.iter().map(|part| &part.glyph));
             if let Some((sense, way)) = best_way(&cutting, &probabilities)
                 && sense > most
+                && sense >= LEAST_SENSE.powf(way.len() as f32 / 2.0)
             {
                 most = sense;
                 let part = |&i: &usize| {
@@ -369,6 +407,28 @@ mod tests {
         let row = row(confidences);
         let told = Row::new(row.iter().map(|(glyph, p)| (glyph, p)));
         row.iter().map(|(_, p)| told.believe(p)[7]).collect()
+    }
+
+    #[test]
+    fn the_strokes_of_a_four_are_one_digit_beside_sure_ones() {
+        let digits = crate::data::sample();
+        let (width, height) = (150, 48);
+        let mut picture = GrayImage::filled(width, height, 255);
+        for (n, digit) in [5, 8].into_iter().enumerate() {
+            let i = (0..digits.len()).find(|&i| digits.label(i) == digit).unwrap();
+            for (y, row) in digits.image(i).chunks_exact(28).enumerate() {
+                let start = (y + 10) * width + 12 + 30 * n;
+                let to = &mut picture.pixels_mut()[start..start + 28];
+                to.iter_mut().zip(row).for_each(|(to, v)| *to = 255 - v);
+            }
+        }
+        // Down and to the right; a gap; the bar.
+        for (xs, ys) in [(84..87, 14..25), (84..94, 23..26), (96..99, 14..34)] {
+            ys.for_each(|y| picture.pixels_mut()[y * width..][xs.clone()].fill(0));
+        }
+        let (layout, reading) = Recognizer::bundled().explain(&picture, false);
+        assert_eq!(layout.lines[0].glyphs.len(), 4);
+        assert_eq!(reading.text().replace(' ', ""), "584");
     }
 
     #[test]

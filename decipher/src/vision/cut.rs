@@ -2,8 +2,15 @@
 //!
 //! Where the cuts are is not decided here: whoever knows what a digit looks like weighs the parts.
 
+mod level;
+mod seam;
+mod straight;
+
 use super::{Component, Glyph, Run, clean, normalize};
 use crate::image::{GrayImage, Rect};
+use level::above;
+use seam::seams;
+use straight::straight_cuts;
 
 /// The parts of a glyph between its cuts.
 #[derive(Clone, Debug)]
@@ -25,35 +32,69 @@ pub struct Part {
     pub glyph: Glyph,
 }
 
-/// Most cuts of one kind.
+/// Most cuts of one kind, for a glyph as wide as high or wider by so much.
 const MOST_CUTS: usize = 7;
+const MOST_CUTS_A_HEIGHT: usize = 3;
 /// Columns to the right for each row up, which a straight cut leans.
 const SLANTS: [f32; 3] = [0.0, 0.3, -0.2];
-/// Places a glyph's height apart that seams start from.
-const STARTS: usize = 8;
-/// What a step aside costs a seam; a pixel of ink costs 1.
-const ASIDE: f32 = 0.3;
+/// Shares of full darkness from which on ink counts, to part what paler ink joins.
+const LEVELS: [f32; 3] = [0.3, 0.45, 0.6];
+
+/// Ways to cut: straight with one of the slants, along seams, or by a higher threshold.
+pub const WAYS: usize = SLANTS.len() + 1 + LEVELS.len();
+
+fn most_cuts(width: usize, height: usize) -> usize {
+    MOST_CUTS.max(MOST_CUTS_A_HEIGHT * width / height)
+}
 
 /// A cut: for each row of the glyph, the first column on its right.
 type Cut = Vec<usize>;
 
-/// Ways to cut: straight with one of the slants, or along seams.
-pub const WAYS: usize = SLANTS.len() + 1;
-
-/// `glyph`, cut in one of the [`WAYS`]; `None` if it is too narrow for two digits or has no place to
-/// cut. `ink` is the whole picture's.
+/// `glyph`, cut in one of the [`WAYS`]; `None` if it is too small, too narrow for two digits or has no
+/// place to cut. `ink` is the whole picture's.
+///
+/// # Panics
+/// If there is no such way.
 pub fn cutting(ink: &GrayImage, glyph: &Glyph, way: usize) -> Option<Cutting> {
     let Rect { width, height, .. } = glyph.bounds;
-    if width < 6 || height < 6 || width * 10 < height * 6 {
+    if width < 6 || height < 6 {
         return None;
     }
-    // Digits touch at a place, not all along.
-    let most_ink = 4 * clean::stroke_width(&glyph.pieces);
+    if let Some(i) = way.checked_sub(SLANTS.len() + 1) {
+        return above(LEVELS[i], ink, glyph);
+    }
+    if width * 10 < height * 6 {
+        return None;
+    }
+    let (dark, most_ink) = (darkness(ink, glyph), most_ink(glyph));
     let cuts = match SLANTS.get(way) {
-        Some(&slant) => straight_cuts(glyph, slant, most_ink),
-        None => seams(glyph, most_ink),
+        Some(&slant) => straight_cuts(&dark, width, slant, most_ink),
+        None => seams(&dark, width, most_ink),
     };
     (!cuts.is_empty()).then(|| parts_between(ink, glyph, cuts))
+}
+
+/// Digits touch at a place, not all along: most pixels of full darkness that a cut goes through.
+fn most_ink(glyph: &Glyph) -> f32 {
+    4.0 * clean::stroke_width(&glyph.pieces) as f32
+}
+
+/// How dark the glyph's ink is in each pixel of its bounds, from 0 for paper to 1: where a blurred
+/// picture joins digits, what is between them is paler than they are.
+fn darkness(ink: &GrayImage, glyph: &Glyph) -> Vec<f32> {
+    let Rect { x: left, y: top, width, height } = glyph.bounds;
+    let mut dark = vec![0.0; width * height];
+    let runs = || glyph.pieces.iter().flat_map(|piece| &piece.runs);
+    let mut values: Vec<u8> =
+        runs().flat_map(|run| &ink.row(run.y)[run.start..run.end]).copied().collect();
+    let full = values.len() * 9 / 10;
+    let full = f32::from((*values.select_nth_unstable(full).1).max(1));
+    for run in runs() {
+        let to = &mut dark[(run.y - top) * width..][run.start - left..run.end - left];
+        let from = &ink.row(run.y)[run.start..run.end];
+        to.iter_mut().zip(from).for_each(|(to, &v)| *to = (f32::from(v) / full).min(1.0));
+    }
+    dark
 }
 
 fn parts_between(ink: &GrayImage, glyph: &Glyph, mut cuts: Vec<Cut>) -> Cutting {
@@ -89,139 +130,6 @@ fn parts_between(ink: &GrayImage, glyph: &Glyph, mut cuts: Vec<Cut>) -> Cutting 
     Cutting { places: cuts.len(), parts }
 }
 
-/// Straight cuts of one slant, from the left, where there is little ink along them, at most
-/// `most_ink` pixels.
-fn straight_cuts(glyph: &Glyph, slant: f32, most_ink: usize) -> Vec<Cut> {
-    let Rect { x: left, y: top, width, height } = glyph.bounds;
-    // How far the ink of a row is moved so that columns that lean stand upright.
-    let most = (slant.abs() * height as f32) as usize;
-    let shift = |y: usize| {
-        let shift = (slant.abs() * y as f32) as usize;
-        if slant >= 0.0 { shift } else { most - shift }
-    };
-    let mut profile = vec![0usize; width + most + 1];
-    for run in glyph.pieces.iter().flat_map(|piece| &piece.runs) {
-        let first = run.start - left + shift(run.y - top);
-        profile[first..first + run.end - run.start].iter_mut().for_each(|n| *n += 1);
-    }
-    let Some(first) = profile.iter().position(|&n| n > 0) else { return vec![] };
-    let last = profile.iter().rposition(|&n| n > 0).map_or(first, |x| x + 1);
-    let cut = |x: usize| (0..height).map(|y| (first + x).saturating_sub(shift(y))).collect();
-    valleys(&profile[first..last], height, most_ink).into_iter().map(cut).collect()
-}
-
-/// Columns with little ink, compared with those around them, and at most `most`. The thinnest
-/// [`MOST_CUTS`], from the left.
-fn valleys(profile: &[usize], height: usize, most: usize) -> Vec<usize> {
-    let least = (height / 6).max(2);
-    let mut found: Vec<(usize, usize)> = Vec::new();
-    let mut x = least;
-    while x + least < profile.len() {
-        // A flat bottom counts once, in its middle.
-        let flat = profile[x..].iter().take_while(|&&n| n == profile[x]).count();
-        let end = (x + flat).min(profile.len() - 1);
-        if profile[x - 1] > profile[x] && profile[end] >= profile[x] || profile[x] == 0 {
-            found.push((profile[x], x + flat / 2));
-        }
-        x += flat;
-    }
-    // Also where a stroke comes down: the ink jumps from little to much.
-    for x in least..profile.len().saturating_sub(least) {
-        let jump = profile[x - 1].abs_diff(profile[x]) * 3 >= height;
-        if jump {
-            found.push((profile[x - 1].min(profile[x]), x));
-        }
-    }
-    found.retain(|&(n, _)| n <= most);
-    found.sort_unstable();
-    let mut cuts: Vec<usize> = Vec::new();
-    for (_, x) in found {
-        if cuts.len() < MOST_CUTS && cuts.iter().all(|&cut| cut.abs_diff(x) * 8 >= height) {
-            cuts.push(x);
-        }
-    }
-    cuts.sort_unstable();
-    cuts
-}
-
-/// Cuts that bend around ink, from the left: a straight one through the place where digits touch
-/// may also go through what hangs over it, a seam (Avidan and Shamir 2007) does not. Each goes
-/// through at most `most_ink` pixels of ink.
-fn seams(glyph: &Glyph, most_ink: usize) -> Vec<Cut> {
-    let Rect { x: left, y: top, width, height } = glyph.bounds;
-    let mut inked = vec![false; width * height];
-    for run in glyph.pieces.iter().flat_map(|piece| &piece.runs) {
-        inked[(run.y - top) * width..][run.start - left..run.end - left].fill(true);
-    }
-    let all = inked.iter().filter(|ink| **ink).count();
-    let step = (height / STARTS).max(2);
-    let mut found: Vec<(usize, Cut)> = Vec::new();
-    for start in (step..width.saturating_sub(1)).step_by(step) {
-        let seam = seam(&inked, width, start, step);
-        let rows = || inked.chunks_exact(width).zip(&seam);
-        let crossed = rows().filter(|(row, x)| row[**x]).count();
-        let ink = |row: &[bool]| row.iter().filter(|ink| **ink).count();
-        let before: usize = rows().map(|(row, x)| ink(&row[..*x])).sum();
-        // One that goes along an edge cuts hardly anything off.
-        if crossed <= most_ink && before * 8 >= all && before * 8 <= 7 * all {
-            found.push((crossed, seam));
-        }
-    }
-    found.sort_by_key(|(crossed, _)| *crossed);
-    let mut seams: Vec<Cut> = Vec::new();
-    for (_, seam) in found {
-        let apart = |other: &Cut| {
-            let off: usize = seam.iter().zip(other).map(|(a, b)| a.abs_diff(*b)).sum();
-            off * 2 >= step * height
-        };
-        if seams.len() < MOST_CUTS && seams.iter().all(apart) {
-            seams.push(seam);
-        }
-    }
-    seams.sort_by_key(|seam| seam.iter().sum::<usize>());
-    seams
-}
-
-/// The cheapest way down that begins within `step` of column `start`, by dynamic programming.
-fn seam(inked: &[bool], width: usize, start: usize, step: usize) -> Cut {
-    let reach = 2 * step;
-    let (low, high) = (start.saturating_sub(reach), (start + reach + 1).min(width));
-    let mut cost: Vec<f32> = (low..high)
-        .map(|x| {
-            if x.abs_diff(start) * 2 <= step {
-                f32::from(u8::from(inked[x]))
-            } else {
-                f32::INFINITY
-            }
-        })
-        .collect();
-    let height = inked.len() / width;
-    // For each place, where the way came from: -1, 0 or 1 columns aside.
-    let mut came: Vec<i8> = vec![0; cost.len() * height];
-    let mut next = cost.clone();
-    for y in 1..height {
-        for i in 0..cost.len() {
-            let (mut least, mut from) = (cost[i], 0);
-            if i > 0 && cost[i - 1] + ASIDE < least {
-                (least, from) = (cost[i - 1] + ASIDE, -1);
-            }
-            if i + 1 < cost.len() && cost[i + 1] + ASIDE < least {
-                (least, from) = (cost[i + 1] + ASIDE, 1);
-            }
-            next[i] = least + f32::from(u8::from(inked[y * width + low + i]));
-            came[y * cost.len() + i] = from;
-        }
-        std::mem::swap(&mut cost, &mut next);
-    }
-    let mut i = (0..cost.len()).min_by(|&a, &b| cost[a].total_cmp(&cost[b])).unwrap_or(0);
-    let mut seam = vec![0; height];
-    for y in (0..height).rev() {
-        seam[y] = low + i;
-        i = (i as isize + isize::from(came[y * cost.len() + i])) as usize;
-    }
-    seam
-}
-
 /// The pixels of `pieces` that are `inside`, as one piece; `None` if there are none.
 fn between(pieces: &[Component], inside: impl Fn(usize, usize) -> bool) -> Option<Component> {
     let mut runs = Vec::new();
@@ -233,6 +141,10 @@ fn between(pieces: &[Component], inside: impl Fn(usize, usize) -> bool) -> Optio
             runs.push(Run { y: run.y, start, end: last + 1 });
         }
     }
+    of_runs(runs)
+}
+
+fn of_runs(runs: Vec<Run>) -> Option<Component> {
     let bounds = runs
         .iter()
         .map(|r| Rect { x: r.start, y: r.y, width: r.end - r.start, height: 1 })
@@ -247,15 +159,27 @@ mod tests {
     use crate::vision::{Mask, connected_components};
 
     /// What is inked, as one glyph, and its picture.
-    fn glyph(width: usize, height: usize, inked: impl Fn(f32, f32) -> bool) -> (GrayImage, Glyph) {
-        let at = |i: usize| ((i % width) as f32, (i / width) as f32);
-        let ink: Vec<bool> = (0..width * height).map(|i| inked(at(i).0, at(i).1)).collect();
-        let picture = ink.iter().map(|&ink| if ink { 255 } else { 0 }).collect();
-        let picture = GrayImage::new(width, height, picture);
-        let pieces = connected_components(&Mask::new(width, height, ink), 0);
+    pub(super) fn glyph_of(
+        width: usize,
+        height: usize,
+        ink: impl Fn(usize, usize) -> u8,
+    ) -> (GrayImage, Glyph) {
+        let values = (0..width * height).map(|i| ink(i % width, i / width)).collect();
+        let picture = GrayImage::new(width, height, values);
+        let mask = picture.pixels().iter().map(|&v| v > 0).collect();
+        let pieces = connected_components(&Mask::new(width, height, mask), 0);
         let bounds = pieces.iter().map(|p| p.bounds).reduce(|a, b| a.union(&b)).unwrap();
         let pixels = normalize::normalize(&picture, &pieces.iter().collect::<Vec<_>>());
         (picture, Glyph { bounds, gap_before: true, pixels, pieces })
+    }
+
+    /// The same of what is either ink or paper.
+    pub(super) fn glyph(
+        width: usize,
+        height: usize,
+        inked: impl Fn(f32, f32) -> bool,
+    ) -> (GrayImage, Glyph) {
+        glyph_of(width, height, |x, y| if inked(x as f32, y as f32) { 255 } else { 0 })
     }
 
     fn ring(x: f32, y: f32, middle: f32) -> bool {
@@ -279,32 +203,14 @@ mod tests {
     }
 
     #[test]
-    fn a_seam_goes_around_what_a_straight_cut_goes_through() {
-        // Two slanted strokes, one hanging over the other, joined by a bridge.
-        let stroke = |x: f32, y: f32, at: f32| (x - at + 0.2 * y).abs() < 4.0;
-        let bridge = |x: f32, y: f32| (29.0..31.0).contains(&y) && (29.0..49.0).contains(&x);
-        let (_, pair) = glyph(100, 60, |x, y| {
-            (5.0..55.0).contains(&y) && (stroke(x, y, 35.0) || stroke(x, y, 55.0) || bridge(x, y))
-        });
-        let inked = |x: usize, y: usize| {
-            let (x, y) = (x + pair.bounds.x, y + pair.bounds.y);
-            let on = |r: &Run| r.y == y && (r.start..r.end).contains(&x);
-            pair.pieces.iter().flat_map(|p| &p.runs).any(on)
-        };
-        let crossed = |cut: &Cut| (0..cut.len()).filter(|&y| inked(cut[y], y)).count();
-        let most_ink = 4 * clean::stroke_width(&pair.pieces);
-        assert!(seams(&pair, most_ink).iter().any(|cut| crossed(cut) <= 3));
-    }
-
-    #[test]
     fn parts_follow_each_other_and_a_narrow_glyph_has_none() {
         let (ink, three) = glyph(110, 60, |x, y| [20.0, 50.0, 80.0].iter().any(|&m| ring(x, y, m)));
-        for way in 0..WAYS {
+        for way in 0..=SLANTS.len() {
             let Some(cutting) = cutting(&ink, &three, way) else { continue };
             assert!(cutting.parts.iter().all(|p| p.from < p.to && p.to < cutting.places));
             assert!(!cutting.parts.iter().any(|p| (p.from, p.to) == (0, cutting.places - 1)));
         }
         let (ink, one) = glyph(20, 60, |x, _| (8.0..12.0).contains(&x));
-        assert!((0..WAYS).all(|way| cutting(&ink, &one, way).is_none()));
+        assert!((0..=SLANTS.len()).all(|way| cutting(&ink, &one, way).is_none()));
     }
 }

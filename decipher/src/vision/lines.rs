@@ -22,27 +22,63 @@ pub fn reading_order(boxes: &[Rect]) -> Vec<Vec<usize>> {
             None => lines.push(vec![i]),
         }
     }
+    merge(&mut lines, boxes);
     lines.sort_by_key(|line| {
         line.iter().map(|&i| 2 * boxes[i].y + boxes[i].height).sum::<usize>() / line.len()
     });
     lines
 }
 
-/// Drops what is much smaller than the rest of its line: dots, dashes, and what broke off a digit.
-pub fn drop_small(line: &mut Vec<usize>, boxes: &[Rect]) {
-    let extent = |i: usize| boxes[i].width.max(boxes[i].height);
+/// Makes one of two lines that run at the same height: pieces of a broken digit each began one.
+fn merge(lines: &mut Vec<Vec<usize>>, boxes: &[Rect]) {
+    let middle = |i: usize| 2 * boxes[i].x + boxes[i].width;
+    let among = |short: &[usize], long: &[usize]| {
+        let nearest =
+            |i: usize| long.iter().copied().min_by_key(|&j| middle(j).abs_diff(middle(i)));
+        let shared = |&i: &usize| nearest(i).map_or(0.0, |j| beside(&boxes[i], &boxes[j]));
+        median(short.iter().map(shared).collect()).is_some_and(|shared| shared >= SAME_LINE)
+    };
+    let mut i = 0;
+    while i < lines.len() {
+        let (line, rest) = lines[i..].split_first_mut().unwrap_or_else(|| unreachable!());
+        let other = rest.iter().position(|other| {
+            if line.len() < other.len() { among(line, other) } else { among(other, line) }
+        });
+        match other {
+            Some(other) => {
+                let other = lines.remove(i + 1 + other);
+                lines[i].extend(other);
+                lines[i].sort_by_key(|&i| (boxes[i].x, boxes[i].y));
+            }
+            None => i += 1,
+        }
+    }
+}
+
+/// Drops what is much smaller than the rest of its line: dots, dashes, and what broke off a digit,
+/// which may be longer if it is much thinner than a `stroke`.
+pub fn drop_small(line: &mut Vec<usize>, boxes: &[Rect], stroke: usize) {
+    let extent = |i: usize| boxes[i].width.max(boxes[i].height) as f32;
+    let thin = |i: usize| (boxes[i].width.min(boxes[i].height) as f32) < SLIVER * stroke as f32;
     let mut heights: Vec<usize> = line.iter().map(|&i| boxes[i].height).collect();
     heights.sort_unstable();
     // The upper third: of two, the larger one.
     let usual = heights[heights.len() * 2 / 3];
-    line.retain(|&i| extent(i) as f32 >= SMALL * usual as f32);
+    let least = |i: usize| if thin(i) { SMALL_SLIVER } else { SMALL } * usual as f32;
+    line.retain(|&i| extent(i) >= least(i));
 }
 
 /// Part of the usual height of a line that no digit in it falls short of.
 const SMALL: f32 = 0.45;
+/// The same for what is thinner than this part of a stroke.
+const SMALL_SLIVER: f32 = 0.6;
+const SLIVER: f32 = 0.6;
 
 /// Part of the lower box's height that two neighbours in a line share.
 const LEAST_SHARED: f32 = 0.25;
+
+/// Part of the lower box's height that neighbours of two lines share that are one.
+const SAME_LINE: f32 = 0.5;
 
 fn beside(a: &Rect, b: &Rect) -> f32 {
     let shared = a.bottom().min(b.bottom()).saturating_sub(a.y.max(b.y));
@@ -99,11 +135,33 @@ mod tests {
         let upright = |x, height| Rect { x, y: 100 - height, width: 8, height };
         let boxes = [upright(0, 40), upright(20, 12), upright(30, 44), upright(50, 30)];
         let mut line = vec![0, 1, 2, 3];
-        drop_small(&mut line, &boxes);
+        drop_small(&mut line, &boxes, 4);
         assert_eq!(line, [0, 2, 3]);
+        // Two columns wide, half as high: a sliver beside the digits, which are drawn in four.
+        let sliver = [upright(0, 40), Rect { x: 12, y: 60, width: 2, height: 21 }, upright(20, 40)];
+        let mut line = vec![0, 1, 2];
+        drop_small(&mut line, &sliver, 4);
+        assert_eq!(line, [0, 2]);
         let mut alone = vec![1];
-        drop_small(&mut alone, &boxes);
+        drop_small(&mut alone, &boxes, 4);
         assert_eq!(alone, [1]);
+    }
+
+    #[test]
+    fn both_parts_of_a_broken_digit_begin_one_line() {
+        let at = |x, y, width, height| Rect { x, y, width, height };
+        // The top and the foot of a 3, then digits that reach down to the foot or do not.
+        let boxes = [
+            at(0, 10, 30, 18),
+            at(2, 42, 30, 16),
+            at(40, 8, 30, 48),
+            at(80, 22, 20, 45),
+            at(110, 30, 30, 45),
+            at(150, 10, 20, 46),
+        ];
+        let lines = reading_order(&boxes);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].is_sorted_by_key(|&i| boxes[i].x));
     }
 
     #[test]

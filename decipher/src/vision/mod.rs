@@ -57,6 +57,19 @@ pub struct Glyph {
     pub pieces: Vec<Component>,
 }
 
+impl Glyph {
+    /// This and the one on its right as one. `ink` is the whole picture's.
+    pub(crate) fn with(&self, right: &Glyph, ink: &GrayImage) -> Glyph {
+        let pieces: Vec<Component> = self.pieces.iter().chain(&right.pieces).cloned().collect();
+        Glyph {
+            bounds: self.bounds.union(&right.bounds),
+            gap_before: self.gap_before,
+            pixels: normalize::normalize(ink, &pieces.iter().collect::<Vec<_>>()),
+            pieces,
+        }
+    }
+}
+
 /// A line of digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -236,7 +249,8 @@ fn arrange(stages: &mut Stages, pieces: &[Component], groups: &[Vec<usize>]) -> 
     let stays = |i: &usize| !rests.contains(i);
     (groups, boxes) = (0..boxes.len()).filter(stays).map(|i| (groups[i], boxes[i])).unzip();
     let mut order = lines::reading_order(&boxes);
-    order.iter_mut().for_each(|line| lines::drop_small(line, &boxes));
+    let stroke = clean::stroke_width(pieces);
+    order.iter_mut().for_each(|line| lines::drop_small(line, &boxes, stroke));
     let gaps = lines::word_gaps(&order, &boxes);
     let lines: Vec<Line> = order
         .iter()
