@@ -86,6 +86,10 @@ pub struct Training {
     /// Distortions, drawn anew for every digit and epoch.
     #[serde(default)]
     pub augment: Option<Augment>,
+    /// Share of the training, at its end, that shows the digits without distortions, in [0, 1): what
+    /// is to be read is not distorted either (as Ge et al. 2021, "YOLOX", end).
+    #[serde(default)]
+    pub plain: f32,
     /// Digits, and what is none, photographed: for a network that is to read pictures.
     #[serde(default)]
     pub scenes: Option<SceneMix>,
@@ -290,6 +294,7 @@ impl Training {
         within("momentum", self.momentum, 0.0..1.0)?;
         within("label_smoothing", self.label_smoothing, 0.0..1.0)?;
         within("average", self.average, 0.0..1.0)?;
+        within("plain", self.plain, 0.0..1.0)?;
         within("weight_decay", self.weight_decay, 0.0..1.0 / self.learning_rate)?;
         match self.schedule {
             Schedule::Step { factor, .. } => within("schedule.factor", factor, 0.0..1.0)?,
@@ -349,6 +354,7 @@ mod tests {
             ("= 0.05", "= 0.05\nmomentum = 1.0", "momentum"),
             ("= 0.05", "= 0.05\nweight_decay = 100.0", "weight_decay"),
             ("= 0.05", "= 0.05\nschedule = { kind = \"sine\" }", "sine"),
+            ("= 0.05", "= 0.05\nplain = 1.0", "plain"),
             ("= 0.05", "= 0.05\naugment = { rotate = 1e9 }", "rotate"),
             ("train = 3500\n", "", "give train too"),
             ("validation = 750", "validation = 0", "at least one"),

@@ -125,6 +125,7 @@ pub fn recipe(model: &Model) -> Recipe {
             schedule: Schedule::Cosine,
             momentum: 0.9,
             weight_decay: 0.0,
+            plain: 0.0,
             shuffle: true,
             augment: Some(Augment {
                 shift: 1.0,

@@ -329,10 +329,12 @@ impl<'a> Run<'a> {
             *self;
         let training = &recipe.training;
         let count = split.train.len() as f64;
+        let share = |done: usize| (f64::from(epoch) + done as f64 / count) / f64::from(epochs);
         let rate = |done: usize| {
-            let done = (f64::from(epoch) + done as f64 / count) / f64::from(epochs);
-            settings.rate * training.learning_rate * training.schedule.factor(done)
+            settings.rate * training.learning_rate * training.schedule.factor(share(done))
         };
+        let plain = share(done) >= 1.0 - f64::from(training.plain);
+        let augment = settings.augment.filter(|_| !plain);
         model.training.steered |= settings != Settings::of(recipe);
         if let Some(dropout) = settings.dropout {
             model.network = recipe.network.clone().with_dropout(dropout);
@@ -351,7 +353,7 @@ impl<'a> Run<'a> {
         trainer.go_on_with(network, optimizer(training.optimizer, &settings));
         let batches = rows.chunks(settings.batch).enumerate();
         let rate = |i: usize| rate(done + i * settings.batch);
-        if settings.augment.is_none() && training.scenes.is_none() {
+        if augment.is_none() && training.scenes.is_none() {
             let inputs = inputs.get_or_init(|| pixels.inputs(split.train.images()));
             let step = |(i, rows): (usize, &[u32])| {
                 trainer.step(network, params, (Inputs::Sparse(inputs), labels), rows, rate(i))
@@ -366,7 +368,7 @@ impl<'a> Run<'a> {
             let labels = &mut labels[..rows.len()];
             let images = inputs.par_chunks_mut(Dataset::PIXELS).zip(labels.par_iter_mut());
             images.zip(rows).for_each(|((to, label), &row)| {
-                let (image, class) = drawn(recipe, settings.augment, split, seed, epoch, row);
+                let (image, class) = drawn(recipe, augment, split, seed, epoch, row);
                 to.iter_mut().zip(image).for_each(|(to, p)| *to = pixels.value(p));
                 *label = class;
             });
@@ -465,6 +467,25 @@ mod tests {
             assert_eq!(trained.model.training.epochs, 2);
             assert!(!trained.model.training.steered);
         }
+    }
+
+    #[test]
+    fn the_end_of_a_training_may_be_plain() {
+        let trained =
+            |batches: &str| run(&small(RECIPES[0].1).replace("batch = 1", batches), 1, 99);
+        let [distorted, half, all, without] = [
+            "batch = 50\naugment = { shift = 2 }",
+            "batch = 50\naugment = { shift = 2 }\nplain = 0.5",
+            "batch = 50\naugment = { shift = 2 }\nplain = 0.999",
+            "batch = 50",
+        ]
+        .map(trained);
+        // Of two epochs the first is distorted, or only the first digits are.
+        assert_eq!(half.epochs[0].loss, distorted.epochs[0].loss);
+        assert_ne!(half.epochs[1].loss, distorted.epochs[1].loss);
+        assert_ne!(all.epochs[0].loss, without.epochs[0].loss);
+        assert!(half.epochs[1].loss < distorted.epochs[1].loss);
+        assert!(!half.model.training.steered);
     }
 
     #[test]

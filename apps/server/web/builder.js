@@ -77,7 +77,9 @@ export class Builder {
     this.stepsField = field("Steps", this.steps, "How often in the whole training the rate falls");
     this.warmupField = field("Warm-up", this.warmup, "Share of the training in which the rate rises");
     this.momentumField = field("Momentum", this.momentum, "Share of the last step that is taken again");
-    this.distortFields = fields(...this.distortions.map(({ label, input }) => field(label, input, "The most that is drawn, to either side")));
+    this.plain = number({ min: 0, max: 0.99 }, edited);
+    this.distortFields = fields(...this.distortions.map(({ label, input }) => field(label, input, "The most that is drawn, to either side")),
+      field("Plain end, share", this.plain, "Share of the training, at its end, that shows the digits as they are"));
     this.sceneFields = fields(
       field("Photographed, share", this.share, "How many of the digits are put on paper and photographed"),
       field("Of these no digit", this.none, "Share of photographs that show no digit; the network then needs an 11th output for it"),
@@ -140,6 +142,7 @@ export class Builder {
     this.train.value = data.train ?? "";
     this.validation.value = data.validation;
     this.distort.checked = Boolean(training.augment);
+    this.plain.value = short(training.plain ?? 0);
     for (const { name, first, input } of this.distortions) input.value = short(training.augment ? (training.augment[name] ?? 0) : first);
     this.photograph.checked = Boolean(training.scenes);
     this.share.value = short(training.scenes?.share ?? 0.5);
@@ -162,6 +165,7 @@ export class Builder {
         ...training, batch: of(this.batch), learning_rate: of(this.rate), schedule, optimizer: this.optimizer.value,
         momentum: sgd ? of(this.momentum) : 0, weight_decay: of(this.decay), label_smoothing: of(this.smoothing), average: of(this.average), shuffle: this.shuffle.checked,
         augment: this.distort.checked ? { ...training.augment, ...Object.fromEntries(this.distortions.map(({ name, input }) => [name, of(input)])) } : undefined,
+        plain: this.distort.checked ? of(this.plain) : undefined,
         scenes: this.photograph.checked ? { share: of(this.share), none: of(this.none), touching: of(this.touching) || undefined } : undefined,
       },
       data: { ...data, train: this.train.value === "" ? undefined : of(this.train), validation: of(this.validation) },

@@ -408,12 +408,13 @@ for (const [size, viewport] of Object.entries(sizes)) {
       await page.getByLabel("Averaging").fill("0.9");
       await page.getByText("Digits: how many").click();
       await page.getByText("Distort each digit").click();
+      await page.getByLabel("Plain end, share").fill("0.2");
       await page.getByText("Photograph some").click();
       await page.getByLabel("Photographed, share").fill("0.1");
       await examples();
       await shoot("builder");
       const toml = await text.inputValue();
-      for (const line of ['"conv 4 3x3 stride 2 pad 1", "batch_norm", "max_pool 2", "dropout 0.1", "dense 10"', 'optimizer = "adamw"', 'schedule = { kind = "one_cycle", warmup = 0.25 }', "label_smoothing = 0.05", "average = 0.9", "scenes = { share = 0.1, none = 0.0 }", "augment = { shift = 1.5"]) assert.ok(toml.includes(line), `${line} in ${toml}`);
+      for (const line of ['"conv 4 3x3 stride 2 pad 1", "batch_norm", "max_pool 2", "dropout 0.1", "dense 10"', 'optimizer = "adamw"', 'schedule = { kind = "one_cycle", warmup = 0.25 }', "label_smoothing = 0.05", "average = 0.9", "scenes = { share = 0.1, none = 0.0 }", "augment = { shift = 1.5", "plain = 0.2"]) assert.ok(toml.includes(line), `${line} in ${toml}`);
       await page.getByRole("spinbutton", { name: "Epochs" }).fill("2");
       const card = await start();
       await card.locator(".status", { hasText: "done" }).waitFor({ timeout: 90_000 });
