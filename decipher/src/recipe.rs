@@ -86,8 +86,9 @@ pub struct Training {
     /// Distortions, drawn anew for every digit and epoch.
     #[serde(default)]
     pub augment: Option<Augment>,
-    /// Share of the training, at its end, that shows the digits without distortions, in [0, 1): what
-    /// is to be read is not distorted either (as Ge et al. 2021, "YOLOX", end).
+    /// Share of the training, at its end, that shows the digits without distortions, in [0, 1), if
+    /// there are any: what is to be read is not distorted either (as Ge et al. 2021, "YOLOX", end).
+    /// It begins at an epoch's start or about every 6,000 digits.
     #[serde(default)]
     pub plain: f32,
     /// Digits, and what is none, photographed: for a network that is to read pictures.

@@ -80,7 +80,8 @@ pub fn teach(
         pictures: Examples::default(),
         things: Examples::default(),
     };
-    let trained = train_from(model.params.clone(), &recipe(model), &split, options, progress)?;
+    let mut trained = train_from(model.params.clone(), &recipe(model), &split, options, progress)?;
+    trained.model.training.steered |= model.training.steered;
     let measure = |digits: &Dataset| {
         let right =
             |model: &Model| accuracy(&model.probabilities(digits.images()), digits.labels());

@@ -13,7 +13,7 @@ use crate::augment::Augment;
 use crate::data::Dataset;
 use crate::metrics::accuracy;
 use crate::model::{Model, Source, TrainingRecord};
-use crate::recipe::{Optimizer, Recipe};
+use crate::recipe::{Optimizer, Recipe, Training};
 use crate::scene::Scenes;
 
 mod settings;
@@ -189,8 +189,11 @@ pub fn examples(
     epoch: u32,
     count: usize,
 ) -> Vec<([u8; Dataset::PIXELS], u8)> {
+    let training = &recipe.training;
+    let share = f64::from(epoch) / f64::from(training.epochs);
+    let augment = training.augment.filter(|_| !is_plain(training, share));
     (0..count.min(split.train.len()) as u32)
-        .map(|row| drawn(recipe, recipe.training.augment, split, seed, epoch, row))
+        .map(|row| drawn(recipe, augment, split, seed, epoch, row))
         .collect()
 }
 
@@ -333,8 +336,7 @@ impl<'a> Run<'a> {
         let rate = |done: usize| {
             settings.rate * training.learning_rate * training.schedule.factor(share(done))
         };
-        let plain = share(done) >= 1.0 - f64::from(training.plain);
-        let augment = settings.augment.filter(|_| !plain);
+        let augment = settings.augment.filter(|_| !is_plain(training, share(done)));
         model.training.steered |= settings != Settings::of(recipe);
         if let Some(dropout) = settings.dropout {
             model.network = recipe.network.clone().with_dropout(dropout);
@@ -377,6 +379,11 @@ impl<'a> Run<'a> {
         };
         batches.map(step).sum()
     }
+}
+
+/// Whether distortions are over when that share of the training is done, 0 to 1.
+fn is_plain(training: &Training, share: f64) -> bool {
+    training.plain > 0.0 && share + 1e-6 >= 1.0 - f64::from(training.plain)
 }
 
 fn optimizer(method: Optimizer, settings: &Settings) -> decipher_nn::Optimizer {
