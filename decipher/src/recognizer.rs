@@ -16,8 +16,8 @@ pub const MIN_CONFIDENCE: f32 = 0.4;
 
 /// What is read with less confidence is perhaps several digits.
 const SURE: f32 = 0.5;
-/// Product of the confidences of two cut digits from which on they are believed; of more, that of
-/// two on average.
+/// Product of the confidences of two cut digits from which on they are believed; of more or of one,
+/// its power of half as many.
 const LEAST_SENSE: f32 = 0.4;
 /// How sure one can be of digits that had to be cut apart, compared with those that stand alone.
 const CUT: f32 = 0.9;
@@ -30,8 +30,9 @@ const BESIDE: f32 = 0.9;
 const CERTAIN: f32 = 0.9;
 const ODDS: f32 = 5.0;
 const MOST_TELL: usize = 3;
-/// Most pieces of a picture that are cut for a try: of writing, few touch; of a carpet, all.
-const MOST_CUT: usize = 200;
+/// Most pieces of a picture that are cut, or joined with the next, for a try: of writing, few touch;
+/// of a carpet, all.
+const MOST_TRIES: usize = 200;
 
 /// Reads digits in pictures, with one model.
 ///
@@ -145,7 +146,9 @@ impl Recognizer {
             reading.digits().map(|d| d.confidence).chain(unsure).fold(1.0, f32::min)
         };
         let is_one = alone.digits().next().is_some();
-        if is_one && (reading.lines.is_empty() || sure(&alone) > sure(&reading)) {
+        // What is not one line of digits and nothing else is no number so small.
+        let is_number = reading.lines.len() == 1 && reading.unsure.is_empty();
+        if is_one && (!is_number || sure(&alone) > sure(&reading)) {
             (one, alone)
         } else {
             (layout, reading)
@@ -176,7 +179,7 @@ impl Recognizer {
     pub fn read_layout(&self, layout: &Layout) -> Reading {
         let glyphs = layout.lines.iter().flat_map(|line| &line.glyphs);
         let mut probabilities = self.probabilities(glyphs).into_iter();
-        let mut cuts_left = MOST_CUT;
+        let mut tries_left = MOST_TRIES;
         let mut reading = Reading::default();
         for line in &layout.lines {
             let mut found: Vec<(Glyph, [f32; 10])> = Vec::new();
@@ -188,21 +191,26 @@ impl Recognizer {
                 if std::mem::take(&mut joined_next) {
                     continue;
                 }
-                let next = line.glyphs.get(at + 1).zip(wholes.get(at + 1));
-                let one = next.and_then(|next| self.joined(layout, &row, (glyph, &whole), next));
-                if let Some(one) = one {
-                    found.push(one);
-                    joined_next = true;
-                    continue;
+                if let Some(next) = line.glyphs.get(at + 1).zip(wholes.get(at + 1))
+                    && !layout.single
+                    && tries_left > 0
+                    && row.may_join((glyph, &whole), next)
+                {
+                    tries_left -= 1;
+                    if let Some(one) = self.joined(layout, (glyph, &whole), next) {
+                        found.push(one);
+                        joined_next = true;
+                        continue;
+                    }
                 }
                 // A crop that is no wider than high shows one digit, however long its hook.
                 let bounds = glyph.bounds;
                 let alone = layout.stages.gray.height() <= vision::CROP
                     && bounds.width <= bounds.height
                     && line.glyphs.len() == 1;
-                let may_cut = !layout.single && !alone && cuts_left > 0;
+                let may_cut = !layout.single && !alone && tries_left > 0;
                 let parts = if may_cut && best(&whole).1 < SURE {
-                    cuts_left -= 1;
+                    tries_left -= 1;
                     // Touching digits are wider than one.
                     let narrow = bounds.width <= row.widest;
                     let one = if narrow { row.believe(&whole) } else { whole };
@@ -242,31 +250,21 @@ impl Recognizer {
         self.model.probabilities_in(&self.workspaces, &pixels)
     }
 
-    /// Two neighbours as one digit, where one of them alone is hardly a digit and both together make
-    /// more sense: the strokes of a 4.
+    /// Two neighbours as one digit, where that makes more sense: the strokes of a 4.
     fn joined(
         &self,
         layout: &Layout,
-        row: &Row,
         (left, p): (&Glyph, &[f32; 10]),
         (right, q): (&Glyph, &[f32; 10]),
     ) -> Option<(Glyph, [f32; 10])> {
-        let both = left.bounds.union(&right.bounds);
-        let apart = right.bounds.x.saturating_sub(left.bounds.right());
-        let alone = best(p).1.min(best(q).1) >= SURE;
-        if alone || row.sure == 0 || both.width > row.widest.max(both.height * 3 / 4) {
-            return None;
-        }
-        if apart * 8 > both.height {
-            return None;
-        }
         let one = left.with(right, &layout.stages.ink);
         let together = self.probabilities(std::iter::once(&one))[0];
         let sense = best(&together).1;
         (sense >= SURE && sense > best(p).1 * best(q).1).then_some((one, together))
     }
 
-    /// The digits that touch each other in `glyph`, if it makes more sense so than as a `whole`.
+    /// The digits that touch each other in `glyph`, or the one that paler ink hid, if it makes more
+    /// sense so than as a `whole`.
     fn cut(
         &self,
         layout: &Layout,
@@ -331,6 +329,19 @@ impl Row {
             found.no_digit += usize::from(best(p).1 < NO_DIGIT);
         }
         found
+    }
+
+    /// Whether two neighbours may be one digit: one of them is not surely a digit alone, they nearly
+    /// touch, are together no wider than digits are, and other digits stand beside them.
+    fn may_join(&self, (left, p): (&Glyph, &[f32; 10]), (right, q): (&Glyph, &[f32; 10])) -> bool {
+        let [p, q] = [p, q].map(|p| best(p).1);
+        let both = left.bounds.union(&right.bounds);
+        let apart = right.bounds.x.saturating_sub(left.bounds.right());
+        let others = self.sure - [p, q].into_iter().filter(|p| *p >= CERTAIN).count();
+        p.min(q) < SURE
+            && others > 0
+            && both.width <= self.widest.max(both.height * 3 / 4)
+            && apart * 8 <= both.height
     }
 
     /// What is unsure and stands in a row with sure digits is likely one as well, so the network's

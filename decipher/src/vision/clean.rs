@@ -1,6 +1,6 @@
 //! Throws away ink that is not writing: specks, ruled lines, frames and what the edge cuts.
 
-use super::Component;
+use super::{Component, Run, join::distance};
 use crate::image::Rect;
 
 /// Size of the writing: the height that a typical piece of ink has, in pixels (0 if there is none).
@@ -58,8 +58,8 @@ pub fn drop_rules(components: &mut Vec<Component>, width: usize, height: usize) 
 }
 
 /// Frames, the table beside the sheet and shadows in corners: pieces that lie along an edge of the
-/// picture, or reach from edge to edge. A digit cut out tightly does so as well; it stays where
-/// nothing else is larger than its stroke is wide.
+/// picture, or reach from edge to edge. A digit cut out tightly does so as well: all stays where
+/// nothing else is there, or nothing larger than the stroke of what reaches from edge to edge.
 pub fn drop_frames(components: &mut Vec<Component>, width: usize, height: usize) {
     let along = |c: &Component| {
         let contact = edge_contact(c, width, height);
@@ -74,11 +74,27 @@ pub fn drop_frames(components: &mut Vec<Component>, width: usize, height: usize)
     }
 }
 
+/// The lines of a cell that its crop shows: pieces that lie near the edges with nearly all their ink,
+/// for more than half of a side. Never drops all.
+pub fn drop_borders(components: &mut Vec<Component>, width: usize, height: usize) {
+    let margin = (width.min(height) / 16).max(2);
+    let free = |c: &Component| {
+        let rows = margin..height.saturating_sub(margin);
+        let (left, right) = (margin, width.saturating_sub(margin));
+        let inner = |r: &Run| r.end.min(right).saturating_sub(r.start.max(left));
+        let inside: usize = c.runs.iter().filter(|r| rows.contains(&r.y)).map(inner).sum();
+        inside * 5 > c.area || c.extent() * 2 < width.min(height)
+    };
+    if components.iter().any(|c| free(c) && c.extent() * 5 >= width.min(height)) {
+        components.retain(free);
+    }
+}
+
 /// Which `boxes` are what is left of a line beside the picture's edge: thin, and at the edge. None
 /// where something else lies there too: the picture then was cut out tightly, and a thin digit at
 /// its edge is one. Where nothing stands free, only short ones that lie along the edge.
 pub fn rests_of_lines(boxes: &[Rect], width: usize, height: usize) -> Vec<usize> {
-    let margin = 2 + width.min(height) / 50;
+    let margin = 2 + width.min(height) / 32;
     let at_edge = |b: &Rect| {
         b.x < margin || b.y < margin || b.right() + margin > width || b.bottom() + margin > height
     };
@@ -86,8 +102,11 @@ pub fn rests_of_lines(boxes: &[Rect], width: usize, height: usize) -> Vec<usize>
     let short_along = |b: &Rect| {
         let upright = b.x < margin || b.right() + margin > width;
         let lying = b.y < margin || b.bottom() + margin > height;
-        upright && b.height > b.width && b.height * 2 < height
-            || lying && b.width > b.height && b.width * 2 < width
+        // One that comes from another edge and is as thin as that is longer.
+        let from_above = (b.y == 0 || b.bottom() == height) && b.height > 5 * b.width;
+        let from_aside = (b.x == 0 || b.right() == width) && b.width > 5 * b.height;
+        upright && b.height > b.width && (b.height * 2 < height || from_above)
+            || lying && b.width > b.height && (b.width * 2 < width || from_aside)
     };
     let mut at_edges: Vec<usize> = (0..boxes.len()).filter(|&i| at_edge(&boxes[i])).collect();
     if at_edges.iter().any(|&i| !thin(&boxes[i])) {
@@ -131,11 +150,37 @@ pub fn keep_main(components: &mut Vec<Component>, width: usize, height: usize) {
     else {
         return;
     };
-    components.retain(|c| {
-        let part = c.extent() * 5 >= main.extent();
-        let cut = edge_contact(c, width, height).iter().any(|&n| n > 0);
-        c.bounds == main.bounds || (part && !cut)
-    });
+    let cut = |c: &Component| edge_contact(c, width, height).iter().any(|&n| n > 0);
+    let part =
+        |c: &Component| c.bounds == main.bounds || (c.extent() * 5 >= main.extent() && !cut(c));
+    components.retain(part);
+}
+
+/// On a small picture, a stroke drawn fast is a row of dots: they become part of the large piece that
+/// they, or dots on the way to it, nearly touch. `width` and `height` are the picture's.
+pub fn join_dots(components: &mut Vec<Component>, width: usize, height: usize) {
+    let reach = width.min(height).div_ceil(14);
+    let largest = components.iter().map(Component::extent).max().unwrap_or(0);
+    let cut = |c: &Component| edge_contact(c, width, height).iter().any(|&n| n > 0);
+    let dot = |c: &mut Component| c.extent() * 5 < largest && !cut(c);
+    let mut dots: Vec<Component> = components.extract_if(.., dot).collect();
+    for piece in components.iter_mut() {
+        let mut line = vec![piece.clone()];
+        let mut from = 0;
+        while from < line.len() && !dots.is_empty() {
+            let near = |c: &mut Component| distance(c, &line[from]) <= reach;
+            let more: Vec<Component> = dots.extract_if(.., near).collect();
+            line.extend(more);
+            from += 1;
+        }
+        for dot in line.drain(1..) {
+            piece.bounds = piece.bounds.union(&dot.bounds);
+            piece.area += dot.area;
+            piece.runs.extend(dot.runs);
+        }
+        piece.runs.sort_unstable_by_key(|r| (r.y, r.start));
+    }
+    components.append(&mut dots);
 }
 
 /// Pixels of the piece on the picture's top, bottom, left and right edge.
@@ -153,7 +198,6 @@ fn edge_contact(c: &Component, width: usize, height: usize) -> [usize; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vision::Run;
 
     /// A piece of those rows, each with its stretches of ink.
     fn piece(rows: impl Iterator<Item = (usize, Vec<(usize, usize)>)>) -> Component {
@@ -190,6 +234,40 @@ mod tests {
         assert_eq!(left(ring(20), inner(4)), 2);
     }
 
+    /// A full rectangle.
+    fn block(x: usize, y: usize, width: usize, height: usize) -> Component {
+        piece((y..y + height).map(move |y| (y, vec![(x, x + width)])))
+    }
+
+    #[test]
+    fn the_border_of_a_cell_goes_and_the_base_of_a_one_stays() {
+        let left = |pieces: &[Component]| {
+            let mut pieces = pieces.to_vec();
+            drop_borders(&mut pieces, 60, 60);
+            pieces.len()
+        };
+        let stroke = block(28, 10, 3, 40);
+        // Down the right edge and along the lower one, as one piece.
+        let corner = (0..57).map(|y| (y, vec![(57, 59)])).chain([(57, vec![(0, 59)])]);
+        assert_eq!(left(&[stroke.clone(), piece(corner)]), 1);
+        assert_eq!(left(&[stroke, block(12, 54, 36, 2)]), 2);
+        // A border alone is not told from a stroke.
+        assert_eq!(left(&[block(57, 0, 2, 60)]), 1);
+    }
+
+    #[test]
+    fn dots_on_the_way_belong_to_the_stroke_and_far_ones_do_not() {
+        let stroke = block(6, 4, 2, 18);
+        let dots = [block(9, 22, 1, 1), block(11, 23, 1, 1), block(13, 23, 1, 1)];
+        let far = block(20, 10, 1, 1);
+        let mut pieces = [&dots[..], &[stroke, far.clone()]].concat();
+        join_dots(&mut pieces, 28, 28);
+        let [whole, alone] = pieces.try_into().unwrap();
+        assert_eq!(alone, far);
+        assert_eq!((whole.area, whole.bounds.right(), whole.bounds.bottom()), (39, 14, 24));
+        assert!(whole.runs.is_sorted_by_key(|r| (r.y, r.start)) && whole.runs.len() == 21);
+    }
+
     #[test]
     fn thin_things_at_the_edge_go_unless_all_was_cut_out_tightly() {
         let at = |x, y, width, height| Rect { x, y, width, height };
@@ -200,7 +278,10 @@ mod tests {
         let (first, second) = (at(0, 1, 8, 44), at(20, 0, 30, 45));
         assert!(rests_of_lines(&[first, second], 50, 45).is_empty());
         // A one on its own, and what is too short to be one.
-        assert!(rests_of_lines(&[at(0, 0, 2, 60)], 200, 100).is_empty());
+        assert!(rests_of_lines(&[at(0, 20, 2, 60)], 200, 100).is_empty());
         assert_eq!(rests_of_lines(&[left, at(90, 98, 12, 2)], 200, 100), [0, 1]);
+        // A long one that comes from another edge.
+        assert_eq!(rests_of_lines(&[at(41, 0, 4, 38)], 46, 46), [0]);
+        assert!(rests_of_lines(&[at(41, 4, 4, 38)], 46, 46).is_empty());
     }
 }

@@ -32,32 +32,39 @@ pub struct Part {
     pub glyph: Glyph,
 }
 
-/// Most cuts of one kind, for a glyph as wide as high or wider by so much.
+/// Most cuts of one kind: between two or three digits, for each height of a wider glyph (twice as
+/// many as digits fit in), and in all, for every two of them make a part.
 const MOST_CUTS: usize = 7;
 const MOST_CUTS_A_HEIGHT: usize = 3;
+const MOST_CUTS_IN_ALL: usize = 60;
+/// A larger glyph, in pixels, is not cut: it takes some bytes for each.
+const MOST_PIXELS: usize = 1 << 24;
 /// Columns to the right for each row up, which a straight cut leans.
 const SLANTS: [f32; 3] = [0.0, 0.3, -0.2];
-/// Shares of full darkness from which on ink counts, to part what paler ink joins.
+/// Shares of full darkness from which on ink counts, to part what paler ink joins: the edge of a
+/// shadow is paler than the first, of blurred neighbours the gap is often not than the last.
 const LEVELS: [f32; 3] = [0.3, 0.45, 0.6];
 
 /// Ways to cut: straight with one of the slants, along seams, or by a higher threshold.
 pub const WAYS: usize = SLANTS.len() + 1 + LEVELS.len();
 
 fn most_cuts(width: usize, height: usize) -> usize {
-    MOST_CUTS.max(MOST_CUTS_A_HEIGHT * width / height)
+    (MOST_CUTS_A_HEIGHT * width / height).clamp(MOST_CUTS, MOST_CUTS_IN_ALL)
 }
 
 /// A cut: for each row of the glyph, the first column on its right.
 type Cut = Vec<usize>;
 
-/// `glyph`, cut in one of the [`WAYS`]; `None` if it is too small, too narrow for two digits or has no
-/// place to cut. `ink` is the whole picture's.
+/// `glyph`, cut in one of the [`WAYS`]; `None` if it is too small or too large, too narrow for two
+/// digits or has no place to cut. A higher threshold may also leave a single part, paler ink being
+/// gone. `ink` is the whole picture's.
 ///
 /// # Panics
 /// If there is no such way.
 pub fn cutting(ink: &GrayImage, glyph: &Glyph, way: usize) -> Option<Cutting> {
     let Rect { width, height, .. } = glyph.bounds;
-    if width < 6 || height < 6 {
+    let inked = glyph.pieces.iter().any(|piece| !piece.runs.is_empty());
+    if width < 6 || height < 6 || width * height > MOST_PIXELS || !inked {
         return None;
     }
     if let Some(i) = way.checked_sub(SLANTS.len() + 1) {
@@ -109,12 +116,17 @@ fn parts_between(ink: &GrayImage, glyph: &Glyph, mut cuts: Vec<Cut>) -> Cutting 
             if (from, to) == (0, cuts.len() - 1) {
                 continue;
             }
+            // No digit is much wider than high.
+            let across =
+                cuts[to].iter().zip(&cuts[from]).map(|(to, from)| to.saturating_sub(*from));
+            if across.min().is_some_and(|across| across * 2 > height * 3) {
+                continue;
+            }
             let piece = between(&glyph.pieces, |x, y| {
                 let (x, y) = (x - bounds.x, y - bounds.y);
                 (cuts[from][y]..cuts[to][y]).contains(&x)
             });
-            // A piece much lower than the whole is a hook or a bar, and no digit is much wider
-            // than high.
+            // A piece much lower than the whole is a hook or a bar.
             let digit = |p: &Component| {
                 let Rect { width: w, height: h, .. } = p.bounds;
                 h * 8 >= height * 5 && w * 2 <= height * 3
@@ -203,12 +215,44 @@ mod tests {
     }
 
     #[test]
+    fn a_broad_bridge_is_cut_where_it_is_pale() {
+        // Two bars of 8 columns, and over their whole height something between them.
+        let bars = |bridge: u8| {
+            glyph_of(70, 60, move |x, y| match (x, y) {
+                (10..18 | 46..54, 5..55) => 255,
+                (18..46, 5..55) => bridge,
+                _ => 0,
+            })
+        };
+        let comes_apart = |bridge: u8, way: usize| {
+            let (ink, pair) = bars(bridge);
+            let bar = |part: &Part| part.to == 1 && part.glyph.bounds.width < 30;
+            cutting(&ink, &pair, way).is_some_and(|cutting| cutting.parts.iter().any(bar))
+        };
+        assert!(comes_apart(60, 0) && comes_apart(60, SLANTS.len()) && !comes_apart(255, 0));
+    }
+
+    #[test]
+    fn what_is_long_thin_or_empty_is_cut_in_good_time() {
+        // A dashed line, as a table has it.
+        let (ink, line) =
+            glyph(6000, 20, |x, y| (8.0..12.0).contains(&y) && (x as u32 % 7) < 6 || y == 9.0);
+        let places = cutting(&ink, &line, 0).map_or(0, |cutting| cutting.places);
+        assert!(places <= MOST_CUTS_IN_ALL + 2);
+        let empty = Glyph { pieces: vec![], ..line };
+        assert!((0..WAYS).all(|way| cutting(&ink, &empty, way).is_none()));
+    }
+
+    #[test]
     fn parts_follow_each_other_and_a_narrow_glyph_has_none() {
         let (ink, three) = glyph(110, 60, |x, y| [20.0, 50.0, 80.0].iter().any(|&m| ring(x, y, m)));
-        for way in 0..=SLANTS.len() {
+        for way in 0..WAYS {
             let Some(cutting) = cutting(&ink, &three, way) else { continue };
             assert!(cutting.parts.iter().all(|p| p.from < p.to && p.to < cutting.places));
-            assert!(!cutting.parts.iter().any(|p| (p.from, p.to) == (0, cutting.places - 1)));
+            assert!(
+                way > SLANTS.len()
+                    || !cutting.parts.iter().any(|p| (p.from, p.to) == (0, cutting.places - 1))
+            );
         }
         let (ink, one) = glyph(20, 60, |x, _| (8.0..12.0).contains(&x));
         assert!((0..=SLANTS.len()).all(|way| cutting(&ink, &one, way).is_none()));

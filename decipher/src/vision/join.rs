@@ -85,7 +85,7 @@ fn is_bar_of_five(body: &Rect, bar: &Rect) -> bool {
 }
 
 /// Smallest distance of two pieces in pixels, the larger of its two coordinates.
-fn distance(a: &Component, b: &Component) -> usize {
+pub(super) fn distance(a: &Component, b: &Component) -> usize {
     let mut least = usize::MAX;
     for r in &a.runs {
         for s in &b.runs {

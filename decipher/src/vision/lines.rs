@@ -6,7 +6,8 @@ use crate::image::Rect;
 /// Lines of indices into `boxes`, from the top line down and from left to right.
 ///
 /// Boxes are taken from the left, and each goes to the line whose end it stands beside. Only the
-/// nearest digit to the left decides, so a line may climb or fall across the page.
+/// nearest digit to the left decides, so a line may climb or fall across the page. Lines that then
+/// run at one height are one.
 pub fn reading_order(boxes: &[Rect]) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..boxes.len()).collect();
     order.sort_by_key(|&i| (boxes[i].x, boxes[i].y));
@@ -40,18 +41,17 @@ fn merge(lines: &mut Vec<Vec<usize>>, boxes: &[Rect]) {
     };
     let mut i = 0;
     while i < lines.len() {
-        let (line, rest) = lines[i..].split_first_mut().unwrap_or_else(|| unreachable!());
-        let other = rest.iter().position(|other| {
-            if line.len() < other.len() { among(line, other) } else { among(other, line) }
-        });
-        match other {
-            Some(other) => {
-                let other = lines.remove(i + 1 + other);
-                lines[i].extend(other);
-                lines[i].sort_by_key(|&i| (boxes[i].x, boxes[i].y));
-            }
-            None => i += 1,
-        }
+        let same = |j: &usize| {
+            let (a, b) = (&lines[i], &lines[*j]);
+            if a.len() < b.len() { among(a, b) } else { among(b, a) }
+        };
+        let Some(j) = (i + 1..lines.len()).find(same) else {
+            i += 1;
+            continue;
+        };
+        let other = lines.remove(j);
+        lines[i].extend(other);
+        lines[i].sort_by_key(|&i| (boxes[i].x, boxes[i].y));
     }
 }
 
@@ -70,14 +70,16 @@ pub fn drop_small(line: &mut Vec<usize>, boxes: &[Rect], stroke: usize) {
 
 /// Part of the usual height of a line that no digit in it falls short of.
 const SMALL: f32 = 0.45;
-/// The same for what is thinner than this part of a stroke.
+/// The same for what is thinner than this part of a stroke: in MNIST itself, such slivers stand
+/// beside digits, up to half as high as they are.
 const SMALL_SLIVER: f32 = 0.6;
 const SLIVER: f32 = 0.6;
 
 /// Part of the lower box's height that two neighbours in a line share.
 const LEAST_SHARED: f32 = 0.25;
 
-/// Part of the lower box's height that neighbours of two lines share that are one.
+/// Part of the lower box's height that neighbours of two lines share that are one; half, for lines
+/// of a page share hardly any.
 const SAME_LINE: f32 = 0.5;
 
 fn beside(a: &Rect, b: &Rect) -> f32 {

@@ -112,7 +112,9 @@ pub fn segment_on(picture: &GrayImage, rules: Rules) -> Layout {
     let mut stages = find_ink(picture, rules);
     let mut pieces = stages.components.clone();
     let (width, height) = (picture.width(), picture.height());
-    if !is_crop(width, height) {
+    if is_crop(width, height) {
+        clean::drop_borders(&mut pieces, width, height);
+    } else {
         clean::drop_frames(&mut pieces, width, height);
         clean::drop_rules(&mut pieces, width, height);
     }
@@ -132,6 +134,7 @@ pub fn single(picture: &GrayImage) -> Layout {
 pub fn single_on(picture: &GrayImage, rules: Rules) -> Layout {
     let mut stages = find_ink(picture, rules);
     let mut pieces = stages.components.clone();
+    clean::drop_borders(&mut pieces, picture.width(), picture.height());
     clean::keep_main(&mut pieces, picture.width(), picture.height());
     let groups = if pieces.is_empty() { vec![] } else { vec![(0..pieces.len()).collect()] };
     let lines = arrange(&mut stages, &pieces, &groups);
@@ -226,6 +229,9 @@ fn find_pieces(stages: &mut Stages, background: &GrayImage, factor: usize, rules
     let least = (width.min(height) / 100).clamp(1, 8);
     stages.components = connected_components(&stages.mask, least);
     stages.components.retain(|c| threshold::reaches(&stages.ink, c, threshold));
+    if is_crop(width, height) {
+        clean::join_dots(&mut stages.components, width, height);
+    }
 }
 
 /// Longest side of the picture that light is judged on, in pixels.

@@ -6,6 +6,8 @@ use crate::vision::{Component, Glyph, Mask, Run, clean, connected_components, no
 
 /// More pieces than this are no number but a texture.
 const MOST_PIECES: usize = 16;
+/// Of a pixel that belongs to none.
+const NOBODY: u8 = u8::MAX;
 
 /// What is left of the glyph at a higher threshold, from the left: blur and the edges of shadows
 /// join digits by ink that is paler than theirs. `level` is a share of the darkest ink.
@@ -15,24 +17,22 @@ pub fn above(level: f32, ink: &GrayImage, glyph: &Glyph) -> Option<Cutting> {
     let mask = Mask::new(width, height, dark.iter().map(|&d| d >= level).collect());
     let mut cores = connected_components(&mask, 1);
     clean::drop_specks(&mut cores);
-    if cores.len() > MOST_PIECES {
+    if cores.is_empty() || cores.len() > MOST_PIECES {
         return None;
     }
     cores.sort_by_key(|c| 2 * c.bounds.x + c.bounds.width);
-    let owners = grown(&cores, &dark, width);
-    let piece = |i: usize| {
-        let mut runs = Vec::new();
-        for (y, row) in owners.chunks_exact(width).enumerate() {
-            let mut x = 0;
-            while let Some(start) = (x..width).find(|&x| row[x] == Some(i)) {
-                let end = (start..width).find(|&x| row[x] != Some(i)).unwrap_or(width);
-                runs.push(Run { y: y + top, start: start + left, end: end + left });
-                x = end;
+    let mut runs = vec![Vec::new(); cores.len()];
+    for (y, row) in grown(&cores, &dark, width).chunks_exact(width).enumerate() {
+        let mut x = 0;
+        for same in row.chunk_by(|a, b| a == b) {
+            if same[0] != NOBODY {
+                let start = x + left;
+                runs[usize::from(same[0])].push(Run { y: y + top, start, end: start + same.len() });
             }
+            x += same.len();
         }
-        of_runs(runs)
-    };
-    let pieces: Vec<Component> = (0..cores.len()).filter_map(piece).collect();
+    }
+    let pieces: Vec<Component> = runs.into_iter().filter_map(of_runs).collect();
     let part = |(from, to): (usize, usize)| {
         let pieces = pieces.get(from..to)?.to_vec();
         let bounds = pieces.iter().map(|p| p.bounds).reduce(|a, b| a.union(&b))?;
@@ -47,14 +47,14 @@ pub fn above(level: f32, ink: &GrayImage, glyph: &Glyph) -> Option<Cutting> {
 
 /// Which of the `cores` each pixel belongs to: their soft edges come back, as far as half a stroke
 /// is wide.
-fn grown(cores: &[Component], dark: &[f32], width: usize) -> Vec<Option<usize>> {
-    let mut owners = vec![None; dark.len()];
-    for (i, core) in cores.iter().enumerate() {
+fn grown(cores: &[Component], dark: &[f32], width: usize) -> Vec<u8> {
+    let mut owners = vec![NOBODY; dark.len()];
+    for (i, core) in (0..).zip(cores) {
         for run in &core.runs {
-            owners[run.y * width..][run.start..run.end].fill(Some(i));
+            owners[run.y * width..][run.start..run.end].fill(i);
         }
     }
-    let mut edge: Vec<usize> = (0..owners.len()).filter(|&at| owners[at].is_some()).collect();
+    let mut edge: Vec<usize> = (0..owners.len()).filter(|&at| owners[at] != NOBODY).collect();
     for _ in 0..clean::stroke_width(cores).div_ceil(2) {
         let mut next = Vec::new();
         for at in edge {
@@ -66,7 +66,7 @@ fn grown(cores: &[Component], dark: &[f32], width: usize) -> Vec<Option<usize>> 
                 Some(at + width).filter(|&below| below < dark.len()),
             ];
             for near in near.into_iter().flatten() {
-                if owners[near].is_none() && dark[near] > 0.0 {
+                if owners[near] == NOBODY && dark[near] > 0.0 {
                     owners[near] = owners[at];
                     next.push(near);
                 }

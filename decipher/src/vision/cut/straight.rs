@@ -23,7 +23,7 @@ pub fn straight_cuts(dark: &[f32], width: usize, slant: f32, most_ink: f32) -> V
 }
 
 /// Columns with little ink, compared with those around them, and at most `most`. The thinnest
-/// [`MOST_CUTS`], from the left.
+/// [`most_cuts`], from the left.
 fn valleys(profile: &[f32], height: usize, most: f32) -> Vec<usize> {
     let least = (height / 6).max(2);
     let mut found: Vec<(f32, usize)> = Vec::new();
