@@ -399,6 +399,11 @@ impl<'a> Reporter<'a> {
     /// What training calls at every event.
     pub fn event(&mut self, event: Event, live: Live) -> ControlFlow<()> {
         let point = self.point(event, live.model);
+        if !point.loss.is_finite() {
+            // At the epoch's end training fails with that; it is no point of a curve, and no model
+            // to keep.
+            return self.obey(lock(&self.run.steered), live);
+        }
         let over = point.accuracy.is_some();
         // A failure to keep a copy (too many models) must not end the training.
         if over || self.copied.elapsed() > COPY_EVERY {

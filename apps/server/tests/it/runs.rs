@@ -139,6 +139,11 @@ async fn own_recipes_are_trained_and_wrong_ones_explained() {
     let run = start(diverges).await.json();
     let failed = wait(&client, run["id"].as_u64().unwrap(), is("failed")).await;
     assert!(failed["error"].as_str().unwrap().contains("smaller learning rate"), "{failed}");
+    // What is no number is no point of a curve, and no weight to be shown.
+    assert!(failed["points"].as_array().unwrap().iter().all(|p| p["loss"].is_number()));
+    let weights = format!("/v1/models/{}/weights?layer=0", failed["model"].as_str().unwrap());
+    let weights = &client.get(&weights).await.json()["weights"];
+    assert!(weights[0].as_array().unwrap().iter().all(Value::is_number), "{weights}");
 
     // No more at a time than is good.
     let paused = json!({ "recipe": "tutorial", "paused": true });

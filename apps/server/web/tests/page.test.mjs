@@ -429,7 +429,7 @@ for (const [size, viewport] of Object.entries(sizes)) {
 
     test("two runs side by side, each steered on its own", async () => {
       await go("train");
-      await page.selectOption("#recipe", "book-1");
+      await page.selectOption("#recipe", "book-2");
       await page.getByRole("spinbutton", { name: "Epochs" }).fill("1000"); // not over before it is stopped
       const [first, second] = [await start(), await start()];
       for (const card of [first, second]) await card.locator(".status", { hasText: "running" }).waitFor();
