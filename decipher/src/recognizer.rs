@@ -443,6 +443,31 @@ mod tests {
     }
 
     #[test]
+    fn a_blot_is_not_cut_into_strokes() {
+        // A broad pen that goes to and fro until all is black, at three sizes.
+        let turns: Vec<[f32; 2]> = (0..60)
+            .map(|i| i as f32)
+            .map(|i| [0.5 + 0.22 * (i * 1.9).cos(), 0.5 + 0.3 * (i * 2.7).sin()])
+            .collect();
+        for side in [200usize, 300, 400] {
+            let inked = |x: f32, y: f32| {
+                turns.windows(2).any(|ends| {
+                    let [[ax, ay], [bx, by]] =
+                        [ends[0], ends[1]].map(|p| p.map(|v| v * side as f32));
+                    let (dx, dy) = (bx - ax, by - ay);
+                    let along = ((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy);
+                    let along = along.clamp(0.0, 1.0);
+                    (x - ax - along * dx).hypot(y - ay - along * dy) < 0.0233 * side as f32
+                })
+            };
+            let ink = |i: usize| inked((i % side) as f32, (i / side) as f32);
+            let pixels = (0..side * side).map(|i| if ink(i) { 0 } else { 255 }).collect();
+            let picture = GrayImage::new(side, side, pixels);
+            assert_eq!(Recognizer::bundled().read(&picture).text(), "", "{side}");
+        }
+    }
+
+    #[test]
     fn sure_digits_beside_it_make_a_digit_likelier_and_others_do_not() {
         // Odds of 1 to 4, made 5 times larger by one digit, 25 times by two.
         for (sure, expected) in [(0, 0.2), (1, 5.0 / 9.0), (2, 25.0 / 29.0)] {

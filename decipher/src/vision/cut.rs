@@ -81,9 +81,11 @@ pub fn cutting(ink: &GrayImage, glyph: &Glyph, way: usize) -> Option<Cutting> {
     (!cuts.is_empty()).then(|| parts_between(ink, glyph, cuts))
 }
 
-/// Digits touch at a place, not all along: most pixels of full darkness that a cut goes through.
+/// Digits touch at a place, not all along: most pixels of full darkness that a cut goes through. A
+/// blot's strokes are as wide as it is, so its height counts, too.
 fn most_ink(glyph: &Glyph) -> f32 {
-    4.0 * clean::stroke_width(&glyph.pieces) as f32
+    let stroke = clean::stroke_width(&glyph.pieces) as f32;
+    (4.0 * stroke).min(0.6 * glyph.bounds.height as f32)
 }
 
 /// How dark the glyph's ink is in each pixel of its bounds, from 0 for paper to 1: where a blurred
