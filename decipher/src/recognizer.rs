@@ -273,8 +273,8 @@ impl Recognizer {
     ) -> Option<Vec<(Glyph, [f32; 10])>> {
         let mut most = best(whole).1;
         let mut parts = None;
-        let ink = &layout.stages.ink;
-        for cutting in (0..vision::WAYS).filter_map(|way| vision::cutting(ink, glyph, way)) {
+        let cutter = vision::Cutter::new(&layout.stages.ink, glyph)?;
+        for cutting in (0..vision::WAYS).filter_map(|way| cutter.cutting(way)) {
             let probabilities = self.probabilities(cutting.parts.iter().map(|part| &part.glyph));
             if let Some((sense, way)) = best_way(&cutting, &probabilities)
                 && sense > most

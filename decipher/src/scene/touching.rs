@@ -44,7 +44,7 @@ pub(super) fn example(
         return Some((glyph.pixels, NONE));
     }
     let way = rng.below(vision::WAYS as u32) as usize;
-    let cutting = vision::cutting(&layout.stages.ink, glyph, way)?;
+    let cutting = vision::Cutter::new(&layout.stages.ink, glyph)?.cutting(way)?;
     // As many digits as what is none, though there are more wrong cuts than right ones.
     let digit = rng.below(2) == 0;
     let parts: Vec<_> = cutting

@@ -7,8 +7,8 @@ use crate::image::{GrayImage, Rect};
 /// What lies inside the lines along the edges of a crop; `None` if there are none, or if it is no
 /// crop of one cell.
 ///
-/// `ink` tells how dark the picture is where; `paper` is the usual value of bare paper. A line may lean, be broad, soft and pale,
-/// and stand a little off the edge, beyond which the next cell is seen.
+/// `ink` tells how dark the picture is where; `paper` is the usual value of bare paper. A line may
+/// lean, be broad, soft and pale, and stand a little off the edge, beyond which the next cell is seen.
 pub fn inside(ink: &GrayImage, paper: u8) -> Option<Rect> {
     let (width, height) = (ink.width(), ink.height());
     let (short, long) = (width.min(height), width.max(height));

@@ -173,12 +173,9 @@ pub fn join_dots(components: &mut Vec<Component>, width: usize, height: usize) {
             line.extend(more);
             from += 1;
         }
-        for dot in line.drain(1..) {
-            piece.bounds = piece.bounds.union(&dot.bounds);
-            piece.area += dot.area;
-            piece.runs.extend(dot.runs);
-        }
-        piece.runs.sort_unstable_by_key(|r| (r.y, r.start));
+        let mut runs: Vec<Run> = line.into_iter().flat_map(|piece| piece.runs).collect();
+        runs.sort_unstable_by_key(|r| (r.y, r.start));
+        *piece = Component::of_runs(runs).unwrap_or_else(|| unreachable!("a piece has runs"));
     }
     components.append(&mut dots);
 }
@@ -204,13 +201,7 @@ mod tests {
         let runs: Vec<Run> = rows
             .flat_map(|(y, row)| row.into_iter().map(move |(start, end)| Run { y, start, end }))
             .collect();
-        let area = runs.iter().map(|r| r.end - r.start).sum();
-        let bounds = runs
-            .iter()
-            .map(|r| Rect { x: r.start, y: r.y, width: r.end - r.start, height: 1 })
-            .reduce(|a, b| a.union(&b))
-            .unwrap();
-        Component { bounds, area, runs }
+        Component::of_runs(runs).unwrap()
     }
 
     #[test]

@@ -26,6 +26,16 @@ pub struct Component {
 }
 
 impl Component {
+    /// A piece of these runs, from top to bottom and from left to right; `None` without any.
+    pub(crate) fn of_runs(runs: Vec<Run>) -> Option<Self> {
+        let bounds = runs
+            .iter()
+            .map(|r| Rect { x: r.start, y: r.y, width: r.end - r.start, height: 1 })
+            .reduce(|a, b| a.union(&b))?;
+        let area = runs.iter().map(|r| r.end - r.start).sum();
+        Some(Self { bounds, area, runs })
+    }
+
     /// The larger of width and height, in pixels.
     pub fn extent(&self) -> usize {
         self.bounds.width.max(self.bounds.height)

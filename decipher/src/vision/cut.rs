@@ -6,7 +6,7 @@ mod level;
 mod seam;
 mod straight;
 
-use super::{Component, Glyph, Run, clean, normalize};
+use super::{Component, Glyph, Run, clean};
 use crate::image::{GrayImage, Rect};
 use level::above;
 use seam::seams;
@@ -55,30 +55,45 @@ fn most_cuts(width: usize, height: usize) -> usize {
 /// A cut: for each row of the glyph, the first column on its right.
 type Cut = Vec<usize>;
 
-/// `glyph`, cut in one of the [`WAYS`]; `None` if it is too small or too large, too narrow for two
-/// digits or has no place to cut. A higher threshold may also leave a single part, paler ink being
-/// gone. `ink` is the whole picture's.
-///
-/// # Panics
-/// If there is no such way.
-pub fn cutting(ink: &GrayImage, glyph: &Glyph, way: usize) -> Option<Cutting> {
-    let Rect { width, height, .. } = glyph.bounds;
-    let inked = glyph.pieces.iter().any(|piece| !piece.runs.is_empty());
-    if width < 6 || height < 6 || width * height > MOST_PIXELS || !inked {
-        return None;
+/// Cuts one glyph, in one of the [`WAYS`] at a time.
+pub struct Cutter<'a> {
+    ink: &'a GrayImage,
+    glyph: &'a Glyph,
+    dark: Vec<f32>,
+}
+
+impl<'a> Cutter<'a> {
+    /// For `glyph`; `None` if it is too small or too large. `ink` is the whole picture's.
+    pub fn new(ink: &'a GrayImage, glyph: &'a Glyph) -> Option<Self> {
+        let Rect { width, height, .. } = glyph.bounds;
+        let inked = glyph.pieces.iter().any(|piece| !piece.runs.is_empty());
+        if width < 6 || height < 6 || width * height > MOST_PIXELS || !inked {
+            return None;
+        }
+        Some(Self { ink, glyph, dark: darkness(ink, glyph) })
     }
-    if let Some(i) = way.checked_sub(SLANTS.len() + 1) {
-        return above(LEVELS[i], ink, glyph);
+
+    /// The glyph, cut in one of the [`WAYS`]; `None` if it is too narrow for two digits or has no
+    /// place to cut. A higher threshold may also leave a single part, paler ink being gone.
+    ///
+    /// # Panics
+    /// If there is no such way.
+    pub fn cutting(&self, way: usize) -> Option<Cutting> {
+        let &Self { ink, glyph, ref dark } = self;
+        let Rect { width, height, .. } = glyph.bounds;
+        if let Some(i) = way.checked_sub(SLANTS.len() + 1) {
+            return above(LEVELS[i], dark, ink, glyph);
+        }
+        if width * 10 < height * 6 {
+            return None;
+        }
+        let most_ink = most_ink(glyph);
+        let cuts = match SLANTS.get(way) {
+            Some(&slant) => straight_cuts(dark, width, slant, most_ink),
+            None => seams(dark, width, most_ink),
+        };
+        (!cuts.is_empty()).then(|| parts_between(ink, glyph, cuts))
     }
-    if width * 10 < height * 6 {
-        return None;
-    }
-    let (dark, most_ink) = (darkness(ink, glyph), most_ink(glyph));
-    let cuts = match SLANTS.get(way) {
-        Some(&slant) => straight_cuts(&dark, width, slant, most_ink),
-        None => seams(&dark, width, most_ink),
-    };
-    (!cuts.is_empty()).then(|| parts_between(ink, glyph, cuts))
 }
 
 /// Digits touch at a place, not all along: most pixels of full darkness that a cut goes through. A
@@ -134,10 +149,8 @@ fn parts_between(ink: &GrayImage, glyph: &Glyph, mut cuts: Vec<Cut>) -> Cutting 
                 h * 8 >= height * 5 && w * 2 <= height * 3
             };
             if let Some(piece) = piece.filter(digit) {
-                let pixels = normalize::normalize(ink, &[&piece]);
-                let (bounds, gap_before) = (piece.bounds, from == 0 && glyph.gap_before);
-                let pieces = vec![piece];
-                parts.push(Part { from, to, glyph: Glyph { bounds, gap_before, pixels, pieces } });
+                let gap_before = from == 0 && glyph.gap_before;
+                parts.push(Part { from, to, glyph: Glyph::new(ink, vec![piece], gap_before) });
             }
         }
     }
@@ -155,22 +168,17 @@ fn between(pieces: &[Component], inside: impl Fn(usize, usize) -> bool) -> Optio
             runs.push(Run { y: run.y, start, end: last + 1 });
         }
     }
-    of_runs(runs)
-}
-
-fn of_runs(runs: Vec<Run>) -> Option<Component> {
-    let bounds = runs
-        .iter()
-        .map(|r| Rect { x: r.start, y: r.y, width: r.end - r.start, height: 1 })
-        .reduce(|a, b| a.union(&b))?;
-    let area = runs.iter().map(|r| r.end - r.start).sum();
-    Some(Component { bounds, area, runs })
+    Component::of_runs(runs)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::vision::{Mask, connected_components};
+
+    fn cutting(ink: &GrayImage, glyph: &Glyph, way: usize) -> Option<Cutting> {
+        Cutter::new(ink, glyph)?.cutting(way)
+    }
 
     /// What is inked, as one glyph, and its picture.
     pub(super) fn glyph_of(
@@ -182,9 +190,8 @@ mod tests {
         let picture = GrayImage::new(width, height, values);
         let mask = picture.pixels().iter().map(|&v| v > 0).collect();
         let pieces = connected_components(&Mask::new(width, height, mask), 0);
-        let bounds = pieces.iter().map(|p| p.bounds).reduce(|a, b| a.union(&b)).unwrap();
-        let pixels = normalize::normalize(&picture, &pieces.iter().collect::<Vec<_>>());
-        (picture, Glyph { bounds, gap_before: true, pixels, pieces })
+        let glyph = Glyph::new(&picture, pieces, true);
+        (picture, glyph)
     }
 
     /// The same of what is either ink or paper.

@@ -34,7 +34,7 @@ mod stages;
 mod threshold;
 
 pub use components::{Component, Run, connected_components};
-pub(crate) use cut::{Cutting, WAYS, cutting};
+pub(crate) use cut::{Cutter, Cutting, WAYS};
 pub(crate) use decode::encode_png_rgb;
 pub use decode::{DecodeError, Limits, decode, encode_png};
 pub use mask::Mask;
@@ -58,15 +58,19 @@ pub struct Glyph {
 }
 
 impl Glyph {
+    /// These pieces, cut out of the whole picture's `ink`.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub(crate) fn new(ink: &GrayImage, pieces: Vec<Component>, gap_before: bool) -> Self {
+        let bounds = pieces.iter().map(|piece| piece.bounds).reduce(|a, b| a.union(&b));
+        let pixels = normalize::normalize(ink, &pieces.iter().collect::<Vec<_>>());
+        Self { bounds: bounds.expect("a glyph has pieces"), gap_before, pixels, pieces }
+    }
+
     /// This and the one on its right as one. `ink` is the whole picture's.
-    pub(crate) fn with(&self, right: &Glyph, ink: &GrayImage) -> Glyph {
-        let pieces: Vec<Component> = self.pieces.iter().chain(&right.pieces).cloned().collect();
-        Glyph {
-            bounds: self.bounds.union(&right.bounds),
-            gap_before: self.gap_before,
-            pixels: normalize::normalize(ink, &pieces.iter().collect::<Vec<_>>()),
-            pieces,
-        }
+    pub(crate) fn with(&self, right: &Self, ink: &GrayImage) -> Self {
+        Self::new(ink, [&self.pieces[..], &right.pieces].concat(), self.gap_before)
     }
 }
 
@@ -263,10 +267,8 @@ fn arrange(stages: &mut Stages, pieces: &[Component], groups: &[Vec<usize>]) -> 
         .zip(&gaps)
         .map(|(line, gaps)| {
             let glyph = |(&g, &gap_before): (&usize, &bool)| {
-                let pieces: Vec<&Component> = groups[g].iter().map(|&i| &pieces[i]).collect();
-                let pixels = normalize::normalize(&stages.ink, &pieces);
-                let pieces = pieces.into_iter().cloned().collect();
-                Glyph { bounds: boxes[g], gap_before, pixels, pieces }
+                let pieces = groups[g].iter().map(|&i| pieces[i].clone()).collect();
+                Glyph::new(&stages.ink, pieces, gap_before)
             };
             Line {
                 bounds: union(&mut line.iter().map(|&g| boxes[g])),

@@ -1,8 +1,8 @@
 //! Parts by a higher threshold.
 
-use super::{Cutting, Part, darkness, of_runs};
+use super::{Cutting, Part};
 use crate::image::{GrayImage, Rect};
-use crate::vision::{Component, Glyph, Mask, Run, clean, connected_components, normalize};
+use crate::vision::{Component, Glyph, Mask, Run, clean, connected_components};
 
 /// More pieces than this are no number but a texture.
 const MOST_PIECES: usize = 16;
@@ -11,9 +11,9 @@ const NOBODY: u8 = u8::MAX;
 
 /// What is left of the glyph at a higher threshold, from the left: blur and the edges of shadows
 /// join digits by ink that is paler than theirs. `level` is a share of the darkest ink.
-pub fn above(level: f32, ink: &GrayImage, glyph: &Glyph) -> Option<Cutting> {
+/// `dark` tells how dark each of its pixels is.
+pub fn above(level: f32, dark: &[f32], ink: &GrayImage, glyph: &Glyph) -> Option<Cutting> {
     let Rect { x: left, y: top, width, height } = glyph.bounds;
-    let dark = darkness(ink, glyph);
     let mask = Mask::new(width, height, dark.iter().map(|&d| d >= level).collect());
     let mut cores = connected_components(&mask, 1);
     clean::drop_specks(&mut cores);
@@ -22,7 +22,7 @@ pub fn above(level: f32, ink: &GrayImage, glyph: &Glyph) -> Option<Cutting> {
     }
     cores.sort_by_key(|c| 2 * c.bounds.x + c.bounds.width);
     let mut runs = vec![Vec::new(); cores.len()];
-    for (y, row) in grown(&cores, &dark, width).chunks_exact(width).enumerate() {
+    for (y, row) in grown(&cores, dark, width).chunks_exact(width).enumerate() {
         let mut x = 0;
         for same in row.chunk_by(|a, b| a == b) {
             if same[0] != NOBODY {
@@ -32,13 +32,11 @@ pub fn above(level: f32, ink: &GrayImage, glyph: &Glyph) -> Option<Cutting> {
             x += same.len();
         }
     }
-    let pieces: Vec<Component> = runs.into_iter().filter_map(of_runs).collect();
+    let pieces: Vec<Component> = runs.into_iter().filter_map(Component::of_runs).collect();
     let part = |(from, to): (usize, usize)| {
         let pieces = pieces.get(from..to)?.to_vec();
-        let bounds = pieces.iter().map(|p| p.bounds).reduce(|a, b| a.union(&b))?;
-        let pixels = normalize::normalize(ink, &pieces.iter().collect::<Vec<_>>());
         let gap_before = from == 0 && glyph.gap_before;
-        Some(Part { from, to, glyph: Glyph { bounds, gap_before, pixels, pieces } })
+        Some(Part { from, to, glyph: Glyph::new(ink, pieces, gap_before) })
     };
     // A digit may have come apart in two.
     let parts = (0..pieces.len()).flat_map(|i| [(i, i + 1), (i, i + 2)]).filter_map(part).collect();
@@ -79,7 +77,7 @@ fn grown(cores: &[Component], dark: &[f32], width: usize) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::glyph_of;
+    use super::super::{darkness, tests::glyph_of};
     use super::*;
 
     #[test]
@@ -96,7 +94,7 @@ mod tests {
         };
         let (ink, pair) = glyph_of(60, 50, value);
         assert_eq!(pair.pieces.len(), 1);
-        let cutting = above(0.6, &ink, &pair).unwrap();
+        let cutting = above(0.6, &darkness(&ink, &pair), &ink, &pair).unwrap();
         let bounds = |(from, to): (usize, usize)| {
             let part = cutting.parts.iter().find(|part| (part.from, part.to) == (from, to));
             part.map(|part| (part.glyph.bounds.x, part.glyph.bounds.right()))
@@ -106,7 +104,7 @@ mod tests {
         assert_eq!([(0, 1), (1, 2), (0, 2)].map(bounds), [(8, 20), (38, 50), (8, 50)].map(Some));
         // Nothing is paler in a bar alone, and nothing is lost.
         let (ink, bar) = glyph_of(60, 50, |x, y| if value(x, y) > 30 { 255 } else { 0 });
-        let cutting = above(0.6, &ink, &bar).unwrap();
+        let cutting = above(0.6, &darkness(&ink, &bar), &ink, &bar).unwrap();
         let last = cutting.parts.iter().find(|part| part.to == 1).unwrap();
         assert_eq!((last.glyph.bounds.x, last.glyph.bounds.right()), (10, 18));
     }
