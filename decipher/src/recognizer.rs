@@ -34,6 +34,9 @@ const MOST_TELL: usize = 3;
 /// of a carpet, all.
 const MOST_TRIES: usize = 200;
 
+/// A glyph, and the network's probabilities that it is each of the digits.
+type Found = (Glyph, [f32; 10]);
+
 /// Reads digits in pictures, with one model.
 ///
 /// ```
@@ -180,9 +183,10 @@ impl Recognizer {
         let glyphs = layout.lines.iter().flat_map(|line| &line.glyphs);
         let mut probabilities = self.probabilities(glyphs).into_iter();
         let mut tries_left = MOST_TRIES;
-        let mut reading = Reading::default();
+        let mut across = false;
+        let mut lines: Vec<Vec<Found>> = Vec::new();
         for line in &layout.lines {
-            let mut found: Vec<(Glyph, [f32; 10])> = Vec::new();
+            let mut found: Vec<Found> = Vec::new();
             let wholes: Vec<[f32; 10]> = (&mut probabilities).take(line.glyphs.len()).collect();
             let row = Row::new(line.glyphs.iter().zip(&wholes));
             // Whether the glyph before has taken this one in.
@@ -218,31 +222,44 @@ impl Recognizer {
                 } else {
                     None
                 };
-                found.extend(parts.unwrap_or_else(|| vec![(glyph.clone(), whole)]));
+                let parts = parts.unwrap_or_else(|| vec![(glyph.clone(), whole)]);
+                across |= vision::reading_order(&bounds_of(&parts)).len() > 1;
+                found.extend(parts);
             }
-            let row = Row::new(found.iter().map(|(glyph, p)| (glyph, p)));
-            found.iter_mut().for_each(|(_, p)| *p = row.believe(p));
-            doubt_parts_of_words(&mut found);
-            let mut digits: Vec<Digit> = Vec::new();
-            // A gap before something unsure is a gap before the digit that follows it.
-            let mut gap_before = false;
-            for (glyph, p) in found {
-                gap_before |= glyph.gap_before;
-                let (bounds, pixels) = (glyph.bounds, glyph.pixels);
-                let (digit, confidence) = best(&p);
-                if confidence < self.min_confidence {
-                    let candidates = candidates(&p);
-                    reading.unsure.push(Unsure { bounds, candidates, pixels });
-                    continue;
-                }
-                let gap_before = std::mem::take(&mut gap_before) && !digits.is_empty();
-                digits.push(Digit { digit, confidence, bounds, gap_before, pixels });
-            }
-            if !digits.is_empty() {
-                reading.lines.push(TextLine { bounds: line.bounds, digits });
-            }
+            lines.push(found);
         }
+        if across {
+            lines = lines_again(lines.concat());
+        }
+        let mut reading = Reading::default();
+        lines.into_iter().for_each(|found| self.report(found, &mut reading));
         reading
+    }
+
+    /// Adds what was found in a line to the `reading`.
+    fn report(&self, mut found: Vec<Found>, reading: &mut Reading) {
+        let row = Row::new(found.iter().map(|(glyph, p)| (glyph, p)));
+        found.iter_mut().for_each(|(_, p)| *p = row.believe(p));
+        doubt_parts_of_words(&mut found);
+        let bounds = bounds_of(&found).into_iter().reduce(|a, b| a.union(&b));
+        let mut digits: Vec<Digit> = Vec::new();
+        // A gap before something unsure is a gap before the digit that follows it.
+        let mut gap_before = false;
+        for (glyph, p) in found {
+            gap_before |= glyph.gap_before;
+            let (bounds, pixels) = (glyph.bounds, glyph.pixels);
+            let (digit, confidence) = best(&p);
+            if confidence < self.min_confidence {
+                let candidates = candidates(&p);
+                reading.unsure.push(Unsure { bounds, candidates, pixels });
+                continue;
+            }
+            let gap_before = std::mem::take(&mut gap_before) && !digits.is_empty();
+            digits.push(Digit { digit, confidence, bounds, gap_before, pixels });
+        }
+        if let Some(bounds) = bounds.filter(|_| !digits.is_empty()) {
+            reading.lines.push(TextLine { bounds, digits });
+        }
     }
 
     fn probabilities<'g>(&self, glyphs: impl Iterator<Item = &'g Glyph>) -> Vec<[f32; 10]> {
@@ -256,7 +273,7 @@ impl Recognizer {
         layout: &Layout,
         (left, p): (&Glyph, &[f32; 10]),
         (right, q): (&Glyph, &[f32; 10]),
-    ) -> Option<(Glyph, [f32; 10])> {
+    ) -> Option<Found> {
         let one = left.with(right, &layout.stages.ink);
         let together = self.probabilities(std::iter::once(&one))[0];
         let sense = best(&together).1;
@@ -270,7 +287,7 @@ impl Recognizer {
         layout: &Layout,
         glyph: &Glyph,
         whole: &[f32; 10],
-    ) -> Option<Vec<(Glyph, [f32; 10])>> {
+    ) -> Option<Vec<Found>> {
         let mut most = best(whole).1;
         let mut parts = None;
         let cutter = vision::Cutter::new(&layout.stages.ink, glyph)?;
@@ -307,6 +324,21 @@ fn best_way(cutting: &Cutting, probabilities: &[[f32; 10]]) -> Option<(f32, Vec<
         }
     }
     ways.pop().flatten()
+}
+
+/// Lines and gaps of what was `found`, once a piece of ink that reached across lines is cut.
+fn lines_again(mut found: Vec<Found>) -> Vec<Vec<Found>> {
+    let boxes = bounds_of(&found);
+    let order = vision::reading_order(&boxes);
+    let gaps = vision::word_gaps(&order, &boxes);
+    for (&i, gap_before) in order.iter().flatten().zip(gaps.concat()) {
+        found[i].0.gap_before = gap_before;
+    }
+    order.iter().map(|line| line.iter().map(|&i| found[i].clone()).collect()).collect()
+}
+
+fn bounds_of(found: &[Found]) -> Vec<Rect> {
+    found.iter().map(|(glyph, _)| glyph.bounds).collect()
 }
 
 /// What stands in a row tells of the rest of it.
@@ -359,7 +391,7 @@ impl Row {
 }
 
 /// What stands close beside something that is no digit is perhaps a part of it, or of a word.
-fn doubt_parts_of_words(found: &mut [(Glyph, [f32; 10])]) {
+fn doubt_parts_of_words(found: &mut [Found]) {
     let no_digit: Vec<bool> = found.iter().map(|(_, p)| best(p).1 < NO_DIGIT).collect();
     for i in 0..found.len() {
         let before = i > 0 && !found[i].0.gap_before && no_digit[i - 1];
@@ -407,7 +439,7 @@ impl Reading {
 mod tests {
     use super::*;
 
-    fn row(confidences: &[f32]) -> Vec<(Glyph, [f32; 10])> {
+    fn row(confidences: &[f32]) -> Vec<Found> {
         let bounds = Rect { x: 0, y: 0, width: 20, height: 20 };
         let glyph = Glyph { bounds, gap_before: false, pixels: [0; 784], pieces: vec![] };
         let probabilities = |&p: &f32| std::array::from_fn(|d| if d == 7 { p } else { 0.0 });
@@ -420,19 +452,40 @@ mod tests {
         row.iter().map(|(_, p)| told.believe(p)[7]).collect()
     }
 
-    #[test]
-    fn the_strokes_of_a_four_are_one_digit_beside_sure_ones() {
-        let digits = crate::data::sample();
-        let (width, height) = (150, 48);
-        let mut picture = GrayImage::filled(width, height, 255);
-        for (n, digit) in [5, 8].into_iter().enumerate() {
+    /// Writes digits of the sample side by side, black on white, 28 x 28 pixels each.
+    fn write(picture: &mut GrayImage, row: &[u8], (left, top): (usize, usize)) {
+        let (digits, width) = (crate::data::sample(), picture.width());
+        for (n, &digit) in row.iter().enumerate() {
             let i = (0..digits.len()).find(|&i| digits.label(i) == digit).unwrap();
             for (y, row) in digits.image(i).chunks_exact(28).enumerate() {
-                let start = (y + 10) * width + 12 + 30 * n;
-                let to = &mut picture.pixels_mut()[start..start + 28];
-                to.iter_mut().zip(row).for_each(|(to, v)| *to = 255 - v);
+                let to = &mut picture.pixels_mut()[(top + y) * width + left + 30 * n..][..28];
+                to.iter_mut().zip(row).for_each(|(to, v)| *to = (*to).min(255 - v));
             }
         }
+    }
+
+    #[test]
+    fn digits_of_two_lines_that_paler_ink_joins_stay_in_their_lines() {
+        let width = 200;
+        let mut picture = GrayImage::filled(width, 110, 255);
+        // From the second digit above to the third below.
+        for y in 30..80 {
+            picture.pixels_mut()[y * width + 60 + y / 2..][..4].fill(160);
+        }
+        write(&mut picture, &[5, 8, 3, 0], (20, 15));
+        write(&mut picture, &[7, 4, 6, 9], (20, 65));
+        let (layout, reading) = Recognizer::bundled().explain(&picture, false);
+        let tall = layout.lines.iter().flat_map(|line| &line.glyphs).any(|g| g.bounds.height > 50);
+        assert!(tall, "nothing joins the lines");
+        assert_eq!(reading.text(), "5830\n7469");
+        assert!(reading.lines[0].bounds.bottom() < reading.lines[1].bounds.y);
+    }
+
+    #[test]
+    fn the_strokes_of_a_four_are_one_digit_beside_sure_ones() {
+        let width = 150;
+        let mut picture = GrayImage::filled(width, 48, 255);
+        write(&mut picture, &[5, 8], (12, 10));
         // Down and to the right; a gap; the bar.
         for (xs, ys) in [(84..87, 14..25), (84..94, 23..26), (96..99, 14..34)] {
             ys.for_each(|y| picture.pixels_mut()[y * width..][xs.clone()].fill(0));

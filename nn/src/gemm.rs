@@ -110,7 +110,6 @@ pub(crate) fn gemm<S: Simd>(
                         (true, 4..) => rows_of_tiles::<S, 6, 4>(s, a, b, c, start),
                         (true, 2..) => rows_of_tiles::<S, 8, 2>(s, a, b, c, start),
                         (true, _) => rows_of_tiles::<S, 12, 1>(s, a, b, c, start),
-                        (false, 2..) => rows_of_tiles::<S, 3, 2>(s, a, b, c, start),
                         (false, _) => rows_of_tiles::<S, 6, 1>(s, a, b, c, start),
                     }
                 };
@@ -300,7 +299,6 @@ pub(crate) fn gemm_transposed<S: Simd>(
                         (true, 2..) => columns_of_tiles::<S, 12, 9, 2>(s, a, d, c),
                         // A window of 5 x 5 grey pixels at once, or of 3 x 3.
                         (true, _) => columns_of_tiles::<S, 25, 9, 1>(s, a, d, c),
-                        (false, 2..) => columns_of_tiles::<S, 3, 3, 2>(s, a, d, c),
                         (false, _) => columns_of_tiles::<S, 6, 3, 1>(s, a, d, c),
                     }
                 };

@@ -37,6 +37,7 @@ pub use components::{Component, Run, connected_components};
 pub(crate) use cut::{Cutter, Cutting, WAYS};
 pub(crate) use decode::encode_png_rgb;
 pub use decode::{DecodeError, Limits, decode, encode_png};
+pub(crate) use lines::{reading_order, word_gaps};
 pub use mask::Mask;
 pub use stages::Stages;
 pub use threshold::{Paper, otsu_threshold};
