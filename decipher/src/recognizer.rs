@@ -8,7 +8,7 @@ use crate::data::Dataset;
 use crate::image::{GrayImage, Rect};
 use crate::metrics::best;
 use crate::model::Model;
-use crate::vision::{self, Cutting, Glyph, Layout, Rules};
+use crate::vision::{self, Cutting, Glyph, Layout, Look};
 
 /// Below this confidence, what was found is not called a digit. What other values make of digits and
 /// of what is none is in RECORDS.md.
@@ -33,6 +33,10 @@ const MOST_TELL: usize = 3;
 /// Most pieces of a picture that are cut, or joined with the next, for a try: of writing, few touch;
 /// of a carpet, all.
 const MOST_TRIES: usize = 200;
+
+/// A picture is worth another look if it has no more than so many digits for each thing that is
+/// unsure.
+const FEW: usize = 4;
 
 /// A glyph, and the network's probabilities that it is each of the digits.
 type Found = (Glyph, [f32; 10]);
@@ -135,15 +139,15 @@ impl Recognizer {
     /// found in the picture, stage by stage.
     pub fn explain(&self, picture: &GrayImage, single: bool) -> (Layout, Reading) {
         if single {
-            return self.better(picture, vision::single_on);
+            return self.best_look(picture, vision::single_on);
         }
-        let (layout, reading) = self.better(picture, vision::segment_on);
+        let (layout, reading) = self.best_look(picture, vision::segment_on);
         let small = vision::is_crop(picture.width(), picture.height());
         if !small || reading.digits().count() + reading.unsure.len() == 1 {
             return (layout, reading);
         }
         // A small picture is a crop of one digit more often than a tiny number.
-        let (one, alone) = self.better(picture, vision::single_on);
+        let (one, alone) = self.best_look(picture, vision::single_on);
         let sure = |reading: &Reading| {
             let unsure = reading.unsure.iter().map(|u| u.candidates[0].1);
             reading.digits().map(|d| d.confidence).chain(unsure).fold(1.0, f32::min)
@@ -158,24 +162,48 @@ impl Recognizer {
         }
     }
 
-    /// The better of two readings: with the paper's lines erased, and with all ink.
-    fn better(
+    /// The reading that makes most sense, of those with another look where the usual one may be
+    /// wrong.
+    fn best_look(
         &self,
         picture: &GrayImage,
-        find: fn(&GrayImage, Rules) -> Layout,
+        find: fn(&GrayImage, Look) -> Layout,
     ) -> (Layout, Reading) {
-        let erased = find(picture, Rules::Erased);
-        let reading = self.read_layout(&erased);
-        if erased.stages.rules.is_empty() {
-            return (erased, reading);
-        }
-        let kept = find(picture, Rules::Kept);
-        let with_rules = self.read_layout(&kept);
-        let sense = |reading: &Reading| {
+        let read = |look: Look| {
+            let layout = find(picture, look);
+            let reading = self.read_layout(&layout);
+            (layout, reading)
+        };
+        let sense = |(_, reading): &(Layout, Reading)| {
             let sure: f32 = reading.digits().map(|d| d.confidence).sum();
             sure - 0.5 * reading.unsure.len() as f32
         };
-        if sense(&with_rules) > sense(&reading) { (kept, with_rules) } else { (erased, reading) }
+        let mut best = read(Look::Usual);
+        let stages = &best.0.stages;
+        if !(stages.rules.is_empty() && stages.surroundings.is_empty()) {
+            // Where digits were found, a thumb that looks like one more is none.
+            let found = !best.1.lines.is_empty();
+            let things = if found { stages.surroundings.len() } else { 0 };
+            let other = read(Look::AllInk);
+            if sense(&other) > sense(&best) + things as f32 {
+                best = other;
+            }
+        }
+        let is_blank = best.0.stages.threshold.is_none();
+        if is_blank || vision::is_crop(picture.width(), picture.height()) {
+            return best;
+        }
+        for look in [Look::NarrowShadows, Look::Inverted] {
+            let (digits, unsure) = (best.1.digits().count(), best.1.unsure.len());
+            if digits > FEW * unsure {
+                break;
+            }
+            let other = read(look);
+            if other.1.unsure.is_empty() && sense(&other) > sense(&best) {
+                best = other;
+            }
+        }
+        best
     }
 
     /// Reads what [`vision::segment`] or [`vision::single`] found.
@@ -282,12 +310,7 @@ impl Recognizer {
 
     /// The digits that touch each other in `glyph`, or the one that paler ink hid, if it makes more
     /// sense so than as a `whole`.
-    fn cut(
-        &self,
-        layout: &Layout,
-        glyph: &Glyph,
-        whole: &[f32; 10],
-    ) -> Option<Vec<Found>> {
+    fn cut(&self, layout: &Layout, glyph: &Glyph, whole: &[f32; 10]) -> Option<Vec<Found>> {
         let mut most = best(whole).1;
         let mut parts = None;
         let cutter = vision::Cutter::new(&layout.stages.ink, glyph)?;
@@ -452,14 +475,16 @@ mod tests {
         row.iter().map(|(_, p)| told.believe(p)[7]).collect()
     }
 
-    /// Writes digits of the sample side by side, black on white, 28 x 28 pixels each.
+    /// Writes digits of the sample side by side, black on what is there, 28 x 28 pixels each.
     fn write(picture: &mut GrayImage, row: &[u8], (left, top): (usize, usize)) {
         let (digits, width) = (crate::data::sample(), picture.width());
         for (n, &digit) in row.iter().enumerate() {
             let i = (0..digits.len()).find(|&i| digits.label(i) == digit).unwrap();
             for (y, row) in digits.image(i).chunks_exact(28).enumerate() {
                 let to = &mut picture.pixels_mut()[(top + y) * width + left + 30 * n..][..28];
-                to.iter_mut().zip(row).for_each(|(to, v)| *to = (*to).min(255 - v));
+                let ink =
+                    |to: &mut u8, v: &u8| *to = (u32::from(*to) * u32::from(255 - v) / 255) as u8;
+                to.iter_mut().zip(row).for_each(|(to, v)| ink(to, v));
             }
         }
     }
@@ -479,6 +504,32 @@ mod tests {
         assert!(tall, "nothing joins the lines");
         assert_eq!(reading.text(), "5830\n7469");
         assert!(reading.lines[0].bounds.bottom() < reading.lines[1].bounds.y);
+    }
+
+    #[test]
+    fn shadows_sunlight_and_a_thumb_hide_no_digit() {
+        let (width, height) = (220, 120);
+        // The part of the light that falls on a pixel.
+        type Light = fn(f32, f32) -> f32;
+        let lights: [(&str, Light); 4] =
+            [
+                ("a pen's shadow", |x, y| {
+                    if (0.0..22.0).contains(&(x - 50.0 - y / 2.0)) { 0.6 } else { 1.0 }
+                }),
+                ("the edge of a shadow", |x, y| if x + 0.6 * y > 140.0 { 0.6 } else { 1.0 }),
+                ("a thumb", |x, y| {
+                    if (x / 220.0 - 1.0).hypot((y - 60.0) / 220.0) < 0.2 { 0.4 } else { 1.0 }
+                }),
+                ("a sunlit corner", |x, y| if 2.0 * y < x - 160.0 { 1.0 } else { 0.45 }),
+            ];
+        for (what, light) in lights {
+            let paper = |i: usize| (240.0 * light((i % width) as f32, (i / width) as f32)) as u8;
+            let mut picture =
+                GrayImage::new(width, height, (0..width * height).map(paper).collect());
+            write(&mut picture, &[5, 8, 3, 0], (30, 20));
+            write(&mut picture, &[7, 4, 6, 9], (30, 70));
+            assert_eq!(Recognizer::bundled().read(&picture).text(), "5830\n7469", "{what}");
+        }
     }
 
     #[test]

@@ -57,6 +57,32 @@ pub fn drop_rules(components: &mut Vec<Component>, width: usize, height: usize) 
     });
 }
 
+/// Drops what is much larger than the writing, and thicker or cut off by the picture's border: a
+/// pen, its shadow, a thumb. Returns where they were.
+///
+/// Next to these even a digit would look like a speck. There is writing if pieces that are longer
+/// than thick, and not cut off, outnumber those.
+pub fn drop_things(components: &mut Vec<Component>, width: usize, height: usize) -> Vec<Rect> {
+    let thick = |c: &Component| usual_width(std::iter::once(c));
+    let cut_off = |c: &Component| c.reaches_border(width, height);
+    let is_written = |c: &&Component| c.extent() >= WRITTEN * thick(c) && !cut_off(c);
+    let written: Vec<Component> = components.iter().filter(is_written).cloned().collect();
+    let (largest, thickest) =
+        (THING * writing_height(&written), THING * usual_width(written.iter()));
+    let is_thing = |c: &Component| c.extent() > largest && (cut_off(c) || thick(c) > thickest);
+    let things: Vec<Rect> = components.iter().filter(|c| is_thing(c)).map(|c| c.bounds).collect();
+    if written.len() < 2 * things.len() {
+        return vec![];
+    }
+    components.retain(|c| !is_thing(c));
+    things
+}
+
+/// A digit is at least so many times as long as its strokes are broad.
+const WRITTEN: usize = 3;
+/// What is more than so many times as large as the writing is none.
+const THING: usize = 3;
+
 /// Frames, the table beside the sheet and shadows in corners: pieces that lie along an edge of the
 /// picture, or reach from edge to edge. A digit cut out tightly does so as well: all stays where
 /// nothing else is there, or nothing larger than the stroke of what reaches from edge to edge.
@@ -228,6 +254,25 @@ mod tests {
     /// A full rectangle.
     fn block(x: usize, y: usize, width: usize, height: usize) -> Component {
         piece((y..y + height).map(move |y| (y, vec![(x, x + width)])))
+    }
+
+    #[test]
+    fn a_thumb_goes_where_there_is_writing_and_a_digit_beside_scratches_stays() {
+        let stroke = |x: usize, height: usize| block(x, 100, 6, height);
+        let thumb = block(300, 50, 100, 350);
+        let mut pieces = vec![stroke(20, 40), stroke(50, 44), thumb.clone()];
+        assert_eq!(drop_things(&mut pieces, 400, 400), [thumb.bounds]);
+        assert_eq!(pieces, [stroke(20, 40), stroke(50, 44)]);
+        // One stroke alone may be dirt beside a digit that the picture cuts off.
+        let mut pieces = vec![stroke(20, 40), thumb.clone()];
+        assert_eq!(drop_things(&mut pieces, 400, 400), []);
+        // So may dots.
+        let mut pieces = vec![block(20, 100, 6, 6), block(50, 100, 7, 6), thumb.clone()];
+        assert_eq!(drop_things(&mut pieces, 400, 400), []);
+        // A high line of the writing is thin.
+        let mut pieces = vec![stroke(20, 40), stroke(50, 44), block(80, 50, 7, 160)];
+        assert_eq!(drop_things(&mut pieces, 400, 400), []);
+        assert_eq!(drop_things(&mut vec![], 400, 400), []);
     }
 
     #[test]

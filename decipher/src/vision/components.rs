@@ -36,6 +36,12 @@ impl Component {
         Some(Self { bounds, area, runs })
     }
 
+    /// Whether it reaches the border of a picture of that size.
+    pub(crate) fn reaches_border(&self, width: usize, height: usize) -> bool {
+        let b = &self.bounds;
+        b.x == 0 || b.y == 0 || b.right() == width || b.bottom() == height
+    }
+
     /// The larger of width and height, in pixels.
     pub fn extent(&self) -> usize {
         self.bounds.width.max(self.bounds.height)

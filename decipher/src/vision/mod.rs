@@ -9,6 +9,7 @@
 //! 3. `threshold`: which pixels are ink, or is the paper blank?
 //!    `rules`: ruled lines and squares go.
 //! 4. `components`: pieces of ink.
+//!    `steps`: edges of shadows go.
 //! 5. `clean`: specks, ruled lines and frames go.
 //! 6. `join`: pieces of one digit come together.
 //! 7. `lines`: reading order, and gaps between numbers.
@@ -31,6 +32,7 @@ mod normalize;
 mod polarity;
 mod rules;
 mod stages;
+mod steps;
 mod threshold;
 
 pub use components::{Component, Run, connected_components};
@@ -84,14 +86,18 @@ pub struct Line {
     pub glyphs: Vec<Glyph>,
 }
 
-/// What is done with long thin straight lines: are they those of the paper, or strokes of a digit
-/// that fills the picture? What was read tells.
+/// What is taken for granted when a picture is looked at. What was read tells whether it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rules {
-    /// They are taken off.
-    Erased,
-    /// They are ink as any other.
-    Kept,
+pub enum Look {
+    /// Long thin straight lines, edges of shadows and large things that reach into the picture are
+    /// foreign to the writing, and taken off.
+    Usual,
+    /// All ink is writing: such lines are strokes of a digit that fills the picture.
+    AllInk,
+    /// The ink is light if it seemed dark, and dark if it seemed light.
+    Inverted,
+    /// Shadows are hardly broader than strokes: a pen's, across the digits.
+    NarrowShadows,
 }
 
 /// What is written on a picture, and how it was found.
@@ -109,12 +115,12 @@ pub struct Layout {
 ///
 /// Dark on light or light on dark, of any size; a blank picture has no lines.
 pub fn segment(picture: &GrayImage) -> Layout {
-    segment_on(picture, Rules::Erased)
+    segment_on(picture, Look::Usual)
 }
 
-/// As [`segment`], on paper whose lines are erased or kept.
-pub fn segment_on(picture: &GrayImage, rules: Rules) -> Layout {
-    let mut stages = find_ink(picture, rules);
+/// As [`segment`], with another look.
+pub fn segment_on(picture: &GrayImage, look: Look) -> Layout {
+    let mut stages = find_ink(picture, look);
     let mut pieces = stages.components.clone();
     let (width, height) = (picture.width(), picture.height());
     if is_crop(width, height) {
@@ -132,12 +138,12 @@ pub fn segment_on(picture: &GrayImage, rules: Rules) -> Layout {
 
 /// Takes all ink of the picture as one digit: a crop. At most one line with one glyph comes back.
 pub fn single(picture: &GrayImage) -> Layout {
-    single_on(picture, Rules::Erased)
+    single_on(picture, Look::Usual)
 }
 
-/// As [`single`], on paper whose lines are erased or kept.
-pub fn single_on(picture: &GrayImage, rules: Rules) -> Layout {
-    let mut stages = find_ink(picture, rules);
+/// As [`single`], with another look.
+pub fn single_on(picture: &GrayImage, look: Look) -> Layout {
+    let mut stages = find_ink(picture, look);
     let mut pieces = stages.components.clone();
     clean::drop_borders(&mut pieces, picture.width(), picture.height());
     clean::keep_main(&mut pieces, picture.width(), picture.height());
@@ -169,7 +175,7 @@ pub fn sheet(lines: &[Line]) -> GrayImage {
 const MOST_PIECES: usize = 5_000;
 
 /// Stages 1 to 4, the same for pages and crops.
-fn find_ink(picture: &GrayImage, rules: Rules) -> Stages {
+fn find_ink(picture: &GrayImage, look: Look) -> Stages {
     let (width, height) = (picture.width(), picture.height());
     let mut stages = Stages {
         gray: picture.clone(),
@@ -179,6 +185,7 @@ fn find_ink(picture: &GrayImage, rules: Rules) -> Stages {
         paper: None,
         mask: Mask::new(width, height, vec![false; width * height]),
         rules: vec![],
+        surroundings: vec![],
         components: vec![],
         digits: vec![],
         lines: vec![],
@@ -189,20 +196,24 @@ fn find_ink(picture: &GrayImage, rules: Rules) -> Stages {
     // Light changes slowly, so a small picture tells as much of it.
     let factor = width.max(height).div_ceil(COARSE);
     let mut coarse = ink::shrink(picture, factor);
-    stages.light_on_dark = polarity::is_light_on_dark(&coarse);
+    stages.light_on_dark = polarity::is_light_on_dark(&coarse) != (look == Look::Inverted);
     if stages.light_on_dark {
         coarse.pixels_mut().iter_mut().for_each(|v| *v = 255 - *v);
     }
-    let radius = ink::reach(&coarse);
+    let radius = match look {
+        Look::NarrowShadows => ink::reach(&coarse) / 4,
+        _ => ink::reach(&coarse),
+    };
     let background = ink::background(&coarse, radius);
-    find_pieces(&mut stages, &background, factor, rules);
+    find_pieces(&mut stages, &background, factor, look);
     // Now that the strokes are known, what is much wider than they are is no ink: a shadow at the
     // edge, or the table beside the sheet.
-    let narrow = (2 * clean::stroke_width(&stages.components)).div_ceil(factor) + 1;
+    let strokes = if stages.surroundings.is_empty() { 2 } else { 1 };
+    let narrow = (strokes * clean::stroke_width(&stages.components)).div_ceil(factor) + 1;
     if !stages.components.is_empty() && narrow < radius {
         let closer = ink::background(&coarse, narrow);
         if ink::is_darker(&closer, &background) {
-            find_pieces(&mut stages, &closer, factor, rules);
+            find_pieces(&mut stages, &closer, factor, look);
         }
     }
     if let Some(paper) = stages.paper {
@@ -212,10 +223,11 @@ fn find_ink(picture: &GrayImage, rules: Rules) -> Stages {
 }
 
 /// Stages 2 to 4, on a background averaged down by `factor`.
-fn find_pieces(stages: &mut Stages, background: &GrayImage, factor: usize, rules: Rules) {
+fn find_pieces(stages: &mut Stages, background: &GrayImage, factor: usize, look: Look) {
     let (width, height) = (stages.gray.width(), stages.gray.height());
     stages.ink = ink::divide_out(&stages.gray, background, factor, stages.light_on_dark);
     stages.rules.clear();
+    stages.surroundings.clear();
     let mut histogram = threshold::histogram(&stages.ink);
     let mut paper = threshold::paper(&histogram);
     if let Some(inside) = cell::inside(&stages.ink, paper.level) {
@@ -228,12 +240,19 @@ fn find_pieces(stages: &mut Stages, background: &GrayImage, factor: usize, rules
     let Some(threshold) = stages.threshold else { return };
     stages.paper = Some(paper);
     stages.mask = threshold::above(&stages.ink, threshold::faint(threshold, paper));
-    if rules == Rules::Erased && !is_crop(width, height) {
+    let erase = look != Look::AllInk && !is_crop(width, height);
+    if erase {
         stages.rules = rules::erase_rules(&mut stages.mask, &stages.ink);
     }
     let least = (width.min(height) / 100).clamp(1, 8);
     stages.components = connected_components(&stages.mask, least);
+    if erase {
+        stages.surroundings = steps::erase_steps(stages, least);
+    }
     stages.components.retain(|c| threshold::reaches(&stages.ink, c, threshold));
+    if erase {
+        stages.surroundings.extend(clean::drop_things(&mut stages.components, width, height));
+    }
     if is_crop(width, height) {
         clean::join_dots(&mut stages.components, width, height);
     }

@@ -1,0 +1,147 @@
+//! Edges of shadows are steps from light to dark, not strokes.
+//!
+//! The background is smooth, so along a sharp edge something of it is left as ink, and joins the
+//! digits that it crosses. A stroke is darker than the paper on both of its sides; an edge is not.
+
+use super::{Component, Run, Stages, clean, components::components_of_runs};
+use crate::image::Rect;
+
+/// A piece so many times as large as the writing may be digits with an edge across them.
+const LARGE: f32 = 1.4;
+/// A larger piece, in pixels of its bounds, is not looked at: it takes some bytes for each.
+const MOST_PIXELS: usize = 1 << 24;
+/// Part of a pixel's ink by which it is to be darker than both sides.
+const DARKER: f32 = 0.5;
+
+/// Takes edges off the pieces that are larger than the writing or reach the picture's border, and
+/// may come apart by that. What is left of a piece has at least `min_area` pixels. Returns where
+/// something went.
+pub fn erase_steps(stages: &mut Stages, min_area: usize) -> Vec<Rect> {
+    let mut pieces = std::mem::take(&mut stages.components);
+    let (width, height) = (stages.gray.width(), stages.gray.height());
+    let least = LARGE * clean::writing_height(&pieces) as f32;
+    let stroke = clean::stroke_width(&pieces);
+    let suspect = |c: &Component| {
+        (c.extent() as f32 > least || c.reaches_border(width, height))
+            && c.bounds.width * c.bounds.height <= MOST_PIXELS
+    };
+    let (suspects, rest): (Vec<_>, Vec<_>) = pieces.drain(..).partition(suspect);
+    pieces = rest;
+    let mut erased = Vec::new();
+    for piece in suspects {
+        let strokes = components_of_runs(&strokes_of(&piece, stroke, stages), min_area);
+        if strokes.iter().map(|c| c.area).sum::<usize>() < piece.area {
+            erased.push(piece.bounds);
+        }
+        pieces.extend(strokes);
+    }
+    pieces.sort_by_key(|c| (c.runs[0].y, c.runs[0].start));
+    stages.components = pieces;
+    erased
+}
+
+/// The runs of a piece without the edges in it.
+fn strokes_of(piece: &Component, stroke: usize, stages: &Stages) -> Vec<Run> {
+    let Stages { gray, ink, light_on_dark, .. } = stages;
+    let Rect { x: left, y: top, width, height } = piece.bounds;
+    // Of a pixel; around the picture is paper.
+    let light = |x: usize, y: usize| {
+        if x >= gray.width() || y >= gray.height() {
+            return f32::MAX;
+        }
+        let value = gray.row(y)[x];
+        f32::from(if *light_on_dark { 255 - value } else { value })
+    };
+    // Beyond a stroke and its blur on either side.
+    let far = stroke * 3 / 2 + 2;
+    let is_stroke = |x: usize, y: usize| {
+        let here = light(x, y);
+        let least = DARKER * f32::from(ink.row(y)[x]) / 255.0;
+        let (x0, x1, y0, y1) = (x.wrapping_sub(far), x + far, y.wrapping_sub(far), y + far);
+        let across =
+            [[(x0, y), (x1, y)], [(x, y0), (x, y1)], [(x0, y0), (x1, y1)], [(x0, y1), (x1, y0)]];
+        across.iter().any(|ends| {
+            let side = ends.iter().map(|&(x, y)| light(x, y)).fold(f32::MAX, f32::min);
+            side - here >= least * side
+        })
+    };
+    // What lies within a stroke of such a pixel, blots and crossings too, is one as well.
+    let mut near = vec![false; width * height];
+    for run in &piece.runs {
+        let row = &mut near[(run.y - top) * width..][..width];
+        for x in (run.start..run.end).filter(|&x| is_stroke(x, run.y)) {
+            row[(x - left).saturating_sub(stroke / 2)..(x - left + stroke / 2 + 1).min(width)]
+                .fill(true);
+        }
+    }
+    let mut strokes = Vec::new();
+    for run in &piece.runs {
+        let rows =
+            (run.y - top).saturating_sub(stroke / 2)..(run.y - top + stroke / 2 + 1).min(height);
+        let keeps = |x: usize| rows.clone().any(|y| near[y * width + x - left]);
+        let mut x = run.start;
+        while let Some(start) = (x..run.end).find(|&x| keeps(x)) {
+            let end = (start..run.end).find(|&x| !keeps(x)).unwrap_or(run.end);
+            strokes.push(Run { y: run.y, start, end });
+            x = end;
+        }
+    }
+    strokes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::GrayImage;
+    use crate::vision::{Look, segment_on};
+
+    /// Paper in sun and shadow, parted by an edge that leans, with upright strokes; the edge crosses
+    /// two of them.
+    fn paper(light_on_dark: bool) -> GrayImage {
+        let value = |i: usize| {
+            let (x, y) = (i % 800, i / 800);
+            let light = if x + y / 2 < 440 { 230 } else { 110 };
+            let stroke = x % 120 < 16 && x > 80 && (160..320).contains(&y);
+            let value = if stroke { light * 2 / 3 } else { light } as u8;
+            if light_on_dark { 255 - value } else { value }
+        };
+        GrayImage::new(800, 480, (0..800 * 480).map(value).collect())
+    }
+
+    #[test]
+    fn an_edge_that_crosses_strokes_goes_and_they_stay() {
+        for light_on_dark in [false, true] {
+            let picture = paper(light_on_dark);
+            let boxes = |look: Look| {
+                let stages = segment_on(&picture, look).stages;
+                let boxes: Vec<Rect> = stages.components.iter().map(|c| c.bounds).collect();
+                (boxes, stages.surroundings.len())
+            };
+            let (all, erased) = boxes(Look::AllInk);
+            assert!(all.iter().any(|b| b.height > 200) && erased == 0, "no edge: {all:?}");
+            let (mut strokes, erased) = boxes(Look::Usual);
+            // At the border, where one side is not seen, an end of the edge may stay.
+            strokes.retain(|b| b.y > 0 && b.bottom() < picture.height());
+            strokes.sort_by_key(|b| b.x);
+            assert!(strokes.len() == 6 && erased > 0, "{strokes:?}");
+            for (i, b) in strokes.iter().enumerate() {
+                let near = |a: usize, b: usize| a.abs_diff(b) <= 12;
+                let same = near(b.x, 120 * (i + 1)) && near(b.y, 160);
+                assert!(same && near(b.width, 16) && near(b.height, 160), "{b:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_what_is_no_edge_nothing_goes() {
+        // A ring that fills the picture: every pixel is darker than both sides.
+        let ring = |i: usize| {
+            let (x, y) = ((i % 160) as f32 - 80.0, (i / 160) as f32 - 80.0);
+            if (x.hypot(y) - 74.0).abs() < 6.0 { 20 } else { 230 }
+        };
+        let picture = GrayImage::new(160, 160, (0..160 * 160).map(ring).collect());
+        let stages = segment_on(&picture, Look::Usual).stages;
+        assert!(stages.components.iter().any(|c| c.reaches_border(160, 160)));
+        assert!(stages.components == segment_on(&picture, Look::AllInk).stages.components);
+    }
+}
