@@ -3,11 +3,13 @@
 //! The background is smooth, so along a sharp edge something of it is left as ink, and joins the
 //! digits that it crosses. A stroke is darker than the paper on both of its sides; an edge is not.
 
-use super::{Component, Run, Stages, clean, components::components_of_runs};
-use crate::image::Rect;
+use super::{Component, Run, Stages, clean, components::components_of_runs, ink};
+use crate::image::{GrayImage, Rect};
 
 /// A piece so many times as large as the writing may be digits with an edge across them.
 const LARGE: f32 = 1.4;
+/// It is at least so many times as long as its strokes are broad; a thumb or a table is not.
+const THIN: usize = 4;
 /// A larger piece, in pixels of its bounds, is not looked at: it takes some bytes for each.
 const MOST_PIXELS: usize = 1 << 24;
 /// Part of a pixel's ink by which it is to be darker than both sides.
@@ -23,6 +25,7 @@ pub fn erase_steps(stages: &mut Stages, min_area: usize) -> Vec<Rect> {
     let stroke = clean::stroke_width(&pieces);
     let suspect = |c: &Component| {
         (c.extent() as f32 > least || c.reaches_border(width, height))
+            && c.extent() >= THIN * clean::usual_width(std::iter::once(c))
             && c.bounds.width * c.bounds.height <= MOST_PIXELS
     };
     let (suspects, rest): (Vec<_>, Vec<_>) = pieces.drain(..).partition(suspect);
@@ -42,7 +45,7 @@ pub fn erase_steps(stages: &mut Stages, min_area: usize) -> Vec<Rect> {
 
 /// The runs of a piece without the edges in it.
 fn strokes_of(piece: &Component, stroke: usize, stages: &Stages) -> Vec<Run> {
-    let Stages { gray, ink, light_on_dark, .. } = stages;
+    let Stages { gray, ink: missing, light_on_dark, .. } = stages;
     let Rect { x: left, y: top, width, height } = piece.bounds;
     // Of a pixel; around the picture is paper.
     let light = |x: usize, y: usize| {
@@ -56,7 +59,7 @@ fn strokes_of(piece: &Component, stroke: usize, stages: &Stages) -> Vec<Run> {
     let far = stroke * 3 / 2 + 2;
     let is_stroke = |x: usize, y: usize| {
         let here = light(x, y);
-        let least = DARKER * f32::from(ink.row(y)[x]) / 255.0;
+        let least = DARKER * f32::from(missing.row(y)[x]) / 255.0;
         let (x0, x1, y0, y1) = (x.wrapping_sub(far), x + far, y.wrapping_sub(far), y + far);
         let across =
             [[(x0, y), (x1, y)], [(x, y0), (x, y1)], [(x0, y0), (x1, y1)], [(x0, y1), (x1, y0)]];
@@ -66,24 +69,24 @@ fn strokes_of(piece: &Component, stroke: usize, stages: &Stages) -> Vec<Run> {
         })
     };
     // What lies within a stroke of such a pixel, blots and crossings too, is one as well.
-    let mut near = vec![false; width * height];
+    let mut near = GrayImage::filled(width, height, 0);
     for run in &piece.runs {
-        let row = &mut near[(run.y - top) * width..][..width];
+        let row = &mut near.pixels_mut()[(run.y - top) * width..][..width];
         for x in (run.start..run.end).filter(|&x| is_stroke(x, run.y)) {
-            row[(x - left).saturating_sub(stroke / 2)..(x - left + stroke / 2 + 1).min(width)]
-                .fill(true);
+            row[x - left] = 255;
         }
     }
+    let near = ink::widen(&near, stroke / 2);
     let mut strokes = Vec::new();
     for run in &piece.runs {
-        let rows =
-            (run.y - top).saturating_sub(stroke / 2)..(run.y - top + stroke / 2 + 1).min(height);
-        let keeps = |x: usize| rows.clone().any(|y| near[y * width + x - left]);
-        let mut x = run.start;
-        while let Some(start) = (x..run.end).find(|&x| keeps(x)) {
-            let end = (start..run.end).find(|&x| !keeps(x)).unwrap_or(run.end);
-            strokes.push(Run { y: run.y, start, end });
-            x = end;
+        let mut start = run.start;
+        for same in near.row(run.y - top)[run.start - left..run.end - left].chunk_by(|a, b| a == b)
+        {
+            let end = start + same.len();
+            if same[0] > 0 {
+                strokes.push(Run { y: run.y, start, end });
+            }
+            start = end;
         }
     }
     strokes
@@ -92,7 +95,6 @@ fn strokes_of(piece: &Component, stroke: usize, stages: &Stages) -> Vec<Run> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::GrayImage;
     use crate::vision::{Look, segment_on};
 
     /// Paper in sun and shadow, parted by an edge that leans, with upright strokes; the edge crosses
