@@ -39,6 +39,8 @@ const MOST_CUTS_A_HEIGHT: usize = 3;
 const MOST_CUTS_IN_ALL: usize = 60;
 /// A larger glyph, in pixels, is not cut: it takes some bytes for each.
 const MOST_PIXELS: usize = 1 << 24;
+/// What is more than so many times as large as its strokes are broad is an outline, not digits.
+const MOST_SLENDER: usize = 100;
 /// Columns to the right for each row up, which a straight cut leans.
 const SLANTS: [f32; 3] = [0.0, 0.3, -0.2];
 /// Shares of full darkness from which on ink counts, to part what paler ink joins: the edge of a
@@ -63,11 +65,14 @@ pub struct Cutter<'a> {
 }
 
 impl<'a> Cutter<'a> {
-    /// For `glyph`; `None` if it is too small or too large. `ink` is the whole picture's.
+    /// For `glyph`; `None` if it is too small or too large, or an outline. `ink` is the whole picture's.
     pub fn new(ink: &'a GrayImage, glyph: &'a Glyph) -> Option<Self> {
         let Rect { width, height, .. } = glyph.bounds;
         let inked = glyph.pieces.iter().any(|piece| !piece.runs.is_empty());
         if width < 6 || height < 6 || width * height > MOST_PIXELS || !inked {
+            return None;
+        }
+        if width.max(height) > MOST_SLENDER * clean::stroke_width(&glyph.pieces) {
             return None;
         }
         Some(Self { ink, glyph, dark: darkness(ink, glyph) })
@@ -250,6 +255,10 @@ mod tests {
         assert!(places <= MOST_CUTS_IN_ALL + 2);
         let empty = Glyph { pieces: vec![], ..line };
         assert!((0..WAYS).all(|way| cutting(&ink, &empty, way).is_none()));
+        // A sheet on a table, two pixels of it.
+        let edge = |v: f32| v < 2.0 || v >= 398.0;
+        let (ink, sheet) = glyph(400, 400, |x, y| edge(x) || edge(y));
+        assert!((0..WAYS).all(|way| cutting(&ink, &sheet, way).is_none()));
     }
 
     #[test]
