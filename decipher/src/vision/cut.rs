@@ -256,7 +256,7 @@ mod tests {
         let empty = Glyph { pieces: vec![], ..line };
         assert!((0..WAYS).all(|way| cutting(&ink, &empty, way).is_none()));
         // A sheet on a table, two pixels of it.
-        let edge = |v: f32| v < 2.0 || v >= 398.0;
+        let edge = |v: f32| !(2.0..398.0).contains(&v);
         let (ink, sheet) = glyph(400, 400, |x, y| edge(x) || edge(y));
         assert!((0..WAYS).all(|way| cutting(&ink, &sheet, way).is_none()));
     }
