@@ -60,8 +60,8 @@ pub fn drop_rules(components: &mut Vec<Component>, width: usize, height: usize) 
 /// Drops what is much larger than the writing, and thicker or cut off by the picture's border: a
 /// pen, its shadow, a thumb. Returns where they were.
 ///
-/// Next to these even a digit would look like a speck. There is writing if pieces that are longer
-/// than thick, and not cut off, outnumber those.
+/// Next to these even a digit would look like a speck. All stays where there is no writing: at least
+/// two pieces for each of them that are much longer than thick, and not cut off.
 pub fn drop_things(components: &mut Vec<Component>, width: usize, height: usize) -> Vec<Rect> {
     let thick = |c: &Component| usual_width(std::iter::once(c));
     let cut_off = |c: &Component| c.reaches_border(width, height);

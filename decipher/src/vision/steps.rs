@@ -19,7 +19,7 @@ const DARKER: f32 = 0.5;
 /// may come apart by that. What is left of a piece has at least `min_area` pixels. Returns where
 /// something went.
 pub fn erase_steps(stages: &mut Stages, min_area: usize) -> Vec<Rect> {
-    let mut pieces = std::mem::take(&mut stages.components);
+    let pieces = std::mem::take(&mut stages.components);
     let (width, height) = (stages.gray.width(), stages.gray.height());
     let least = LARGE * clean::writing_height(&pieces) as f32;
     let stroke = clean::stroke_width(&pieces);
@@ -28,8 +28,7 @@ pub fn erase_steps(stages: &mut Stages, min_area: usize) -> Vec<Rect> {
             && c.extent() >= THIN * clean::usual_width(std::iter::once(c))
             && c.bounds.width * c.bounds.height <= MOST_PIXELS
     };
-    let (suspects, rest): (Vec<_>, Vec<_>) = pieces.drain(..).partition(suspect);
-    pieces = rest;
+    let (suspects, mut pieces): (Vec<_>, Vec<_>) = pieces.into_iter().partition(suspect);
     let mut erased = Vec::new();
     for piece in suspects {
         let strokes = components_of_runs(&strokes_of(&piece, stroke, stages), min_area);
