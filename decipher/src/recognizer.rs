@@ -208,28 +208,27 @@ impl Recognizer {
 
     /// Reads what [`vision::segment`] or [`vision::single`] found.
     pub fn read_layout(&self, layout: &Layout) -> Reading {
-        let glyphs = layout.lines.iter().flat_map(|line| &line.glyphs);
-        let mut probabilities = self.probabilities(glyphs).into_iter();
+        let mut seen = self.look(layout.lines.iter().flat_map(|line| &line.glyphs)).into_iter();
         let mut tries_left = MOST_TRIES;
         let mut across = false;
         let mut lines: Vec<Vec<Found>> = Vec::new();
         for line in &layout.lines {
             let mut found: Vec<Found> = Vec::new();
-            let wholes: Vec<[f32; 10]> = (&mut probabilities).take(line.glyphs.len()).collect();
-            let row = Row::new(line.glyphs.iter().zip(&wholes));
+            let wholes: Vec<Found> = (&mut seen).take(line.glyphs.len()).collect();
+            let row = Row::new(wholes.iter().map(|(glyph, p)| (glyph, p)));
             // Whether the glyph before has taken this one in.
             let mut joined_next = false;
-            for (at, (glyph, &whole)) in line.glyphs.iter().zip(&wholes).enumerate() {
+            for (at, (glyph, whole)) in wholes.iter().enumerate() {
                 if std::mem::take(&mut joined_next) {
                     continue;
                 }
-                if let Some(next) = line.glyphs.get(at + 1).zip(wholes.get(at + 1))
+                if let Some((next, q)) = wholes.get(at + 1)
                     && !layout.single
                     && tries_left > 0
-                    && row.may_join((glyph, &whole), next)
+                    && row.may_join((glyph, whole), (next, q))
                 {
                     tries_left -= 1;
-                    if let Some(one) = self.joined(layout, (glyph, &whole), next) {
+                    if let Some(one) = self.joined(layout, (glyph, whole), (next, q)) {
                         found.push(one);
                         joined_next = true;
                         continue;
@@ -241,16 +240,16 @@ impl Recognizer {
                     && bounds.width <= bounds.height
                     && line.glyphs.len() == 1;
                 let may_cut = !layout.single && !alone && tries_left > 0;
-                let parts = if may_cut && best(&whole).1 < SURE {
+                let parts = if may_cut && best(whole).1 < SURE {
                     tries_left -= 1;
                     // Touching digits are wider than one.
                     let narrow = bounds.width <= row.widest;
-                    let one = if narrow { row.believe(&whole) } else { whole };
+                    let one = if narrow { row.believe(whole) } else { *whole };
                     self.cut(layout, glyph, &one)
                 } else {
                     None
                 };
-                let parts = parts.unwrap_or_else(|| vec![(glyph.clone(), whole)]);
+                let parts = parts.unwrap_or_else(|| vec![(glyph.clone(), *whole)]);
                 across |= vision::reading_order(&bounds_of(&parts)).len() > 1;
                 found.extend(parts);
             }
@@ -288,6 +287,23 @@ impl Recognizer {
         if let Some(bounds) = bounds.filter(|_| !digits.is_empty()) {
             reading.lines.push(TextLine { bounds, digits });
         }
+    }
+
+    /// What the network says of glyphs. One that is unsure, and perhaps a broad 1 with a flag, is
+    /// drawn with a finer pen, too, and taken so if it then is a digit: in bold print out of focus
+    /// the flag is hardly to be seen.
+    fn look<'g>(&self, glyphs: impl Iterator<Item = &'g Glyph> + Clone) -> Vec<Found> {
+        let probabilities = self.probabilities(glyphs.clone());
+        let mut found: Vec<Found> = glyphs.cloned().zip(probabilities).collect();
+        for (glyph, p) in found.iter_mut().filter(|(_, p)| best(p).1 < SURE) {
+            let Some(pixels) = vision::with_finer_pen(&glyph.pixels) else { continue };
+            let finer = Glyph { pixels, ..glyph.clone() };
+            let q = self.probabilities(std::iter::once(&finer))[0];
+            if best(&q).1 >= SURE {
+                (*glyph, *p) = (finer, q);
+            }
+        }
+        found
     }
 
     fn probabilities<'g>(&self, glyphs: impl Iterator<Item = &'g Glyph>) -> Vec<[f32; 10]> {
@@ -473,6 +489,32 @@ mod tests {
         let row = row(confidences);
         let told = Row::new(row.iter().map(|(glyph, p)| (glyph, p)));
         row.iter().map(|(_, p)| told.believe(p)[7]).collect()
+    }
+
+    #[test]
+    fn a_bold_one_out_of_focus_is_read() {
+        let (width, height) = (64, 64);
+        let ink = |x: f32, y: f32| {
+            let stem = (29.0..38.0).contains(&x) && (16.0..48.0).contains(&y);
+            // The flag falls to the left.
+            let flag =
+                (22.0..30.0).contains(&x) && (0.0..7.0).contains(&(y - 16.0 - 0.6 * (30.0 - x)));
+            if stem || flag { 1.0 } else { 0.0 }
+        };
+        let blurred = |x: usize, y: usize| {
+            let around = (-4..=4).flat_map(|dy| (-4..=4).map(move |dx| (dx, dy)));
+            let all = around.map(|(dx, dy)| ink((x as i32 + dx) as f32, (y as i32 + dy) as f32));
+            all.sum::<f32>() / 81.0
+        };
+        let pixels =
+            (0..width * height).map(|i| 200 - (130.0 * blurred(i % width, i / width)) as u8);
+        let picture = GrayImage::new(width, height, pixels.collect());
+        let recognizer = Recognizer::bundled();
+        // As it is, the network is unsure of it.
+        let layout = vision::single(&picture);
+        let p = recognizer.probabilities(layout.lines[0].glyphs.iter())[0];
+        assert!(best(&p).1 < SURE, "{p:?}");
+        assert_eq!(recognizer.read(&picture).text(), "1");
     }
 
     /// Writes digits of the sample side by side, black on what is there, 28 x 28 pixels each.

@@ -1,5 +1,7 @@
 //! One digit, of any size and place, as MNIST would hold it.
 
+use std::ops::RangeInclusive;
+
 use super::{Component, clean, ink};
 use crate::image::{GrayImage, Rect};
 
@@ -29,6 +31,36 @@ pub fn normalize(ink: &GrayImage, pieces: &[&Component]) -> [u8; SIDE * SIDE] {
     }
     pixels
 }
+
+/// A glyph of 28 x 28 pixels with strokes that are a pixel narrower on either side (digits are
+/// upright more than they lie); `None` if its strokes are not broad, or it is not as wide as a 1 with
+/// a flag.
+pub fn with_finer_pen(glyph: &[u8; SIDE * SIDE]) -> Option<[u8; SIDE * SIDE]> {
+    let rows = || glyph.chunks_exact(SIDE);
+    let columns = (0..SIDE).filter(|&x| rows().any(|row| row[x] > HALF)).count();
+    if !FLAGGED.contains(&columns) {
+        return None;
+    }
+    let strokes = rows().flat_map(|row| row.chunk_by(|a, b| (*a > HALF) == (*b > HALF)));
+    let mut widths: Vec<usize> = strokes.filter(|s| s[0] > HALF).map(<[u8]>::len).collect();
+    let middle = widths.len() / 2;
+    if *widths.select_nth_unstable(middle).1 < BROAD {
+        return None;
+    }
+    let mut finer = [0; SIDE * SIDE];
+    for (to, row) in finer.chunks_exact_mut(SIDE).zip(rows()) {
+        for x in 1..SIDE - 1 {
+            to[x] = row[x - 1].min(row[x]).min(row[x + 1]);
+        }
+    }
+    Some(finer)
+}
+
+/// What is darker than this is in a stroke.
+const HALF: u8 = 127;
+/// Widths of a 1 with a flag, and from which on a stroke is broad, in pixels.
+const FLAGGED: RangeInclusive<usize> = 6..=12;
+const BROAD: usize = 4;
 
 /// The ink of the pieces and of one pixel around them, cut to where there is any.
 fn cut_out(ink: &GrayImage, pieces: &[&Component]) -> Option<GrayImage> {
@@ -188,6 +220,19 @@ const MIDDLE: f64 = 14.0;
 mod tests {
     use super::super::{Mask, connected_components};
     use super::*;
+
+    #[test]
+    fn broad_strokes_become_two_pixels_finer_and_narrow_ones_are_left() {
+        let bar = |width: usize| {
+            std::array::from_fn(|i| if (10..10 + width).contains(&(i % SIDE)) { 200 } else { 0 })
+        };
+        assert_eq!(with_finer_pen(&bar(3)), None);
+        assert_eq!(with_finer_pen(&[0; SIDE * SIDE]), None);
+        let finer = with_finer_pen(&bar(6)).unwrap();
+        let expected: [u8; SIDE * SIDE] =
+            std::array::from_fn(|i| if (11..15).contains(&(i % SIDE)) { 200 } else { 0 });
+        assert_eq!(finer, expected);
+    }
 
     /// A ring of `side` pixels, drawn `stroke` pixels wide.
     fn ring(side: usize, stroke: usize) -> [u8; SIDE * SIDE] {
