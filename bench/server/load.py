@@ -15,6 +15,7 @@ import base64
 import json
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -231,6 +232,8 @@ def main():
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--only", default="rate,overload,slow,stop")
     arguments = parser.parse_args()
+    if not shutil.which("wrk"):
+        parser.error("there is no wrk; it is Debian's package of that name")
     parts = {"rate": rate, "overload": overload, "slow": slow, "stop": stop}
     with tempfile.TemporaryDirectory() as work:
         for name in arguments.only.split(","):

@@ -10,6 +10,10 @@ use crate::metrics::best;
 use crate::model::Model;
 use crate::vision::{self, Cutting, Glyph, Layout, Look};
 
+mod row;
+
+use row::Row;
+
 /// Below this confidence, what was found is not called a digit. What other values make of digits and
 /// of what is none is in RECORDS.md.
 pub const MIN_CONFIDENCE: f32 = 0.4;
@@ -25,11 +29,6 @@ const CUT: f32 = 0.9;
 const NO_DIGIT: f32 = 0.2;
 /// How sure one can be of a digit close beside what is none.
 const BESIDE: f32 = 0.9;
-/// From this confidence on, a digit tells of what stands in its row: each makes the odds that
-/// something there is a digit so many times larger, and up to so many do.
-const CERTAIN: f32 = 0.9;
-const ODDS: f32 = 5.0;
-const MOST_TELL: usize = 3;
 /// Most pieces of a picture that are cut, or joined with the next, for a try: of writing, few touch;
 /// of a carpet, all.
 const MOST_TRIES: usize = 200;
@@ -216,21 +215,17 @@ impl Recognizer {
             let mut found: Vec<Found> = Vec::new();
             let wholes: Vec<Found> = (&mut seen).take(line.glyphs.len()).collect();
             let row = Row::new(wholes.iter().map(|(glyph, p)| (glyph, p)));
-            // Whether the glyph before has taken this one in.
-            let mut joined_next = false;
-            for (at, (glyph, whole)) in wholes.iter().enumerate() {
-                if std::mem::take(&mut joined_next) {
-                    continue;
-                }
-                if let Some((next, q)) = wholes.get(at + 1)
+            let mut rest = wholes.into_iter().peekable();
+            while let Some((glyph, whole)) = rest.next() {
+                if let Some((next, q)) = rest.peek()
                     && !layout.single
                     && tries_left > 0
-                    && row.may_join((glyph, whole), (next, q))
+                    && row.may_join((&glyph, &whole), (next, q))
                 {
                     tries_left -= 1;
-                    if let Some(one) = self.joined(layout, (glyph, whole), (next, q)) {
+                    if let Some(one) = self.joined(layout, (&glyph, &whole), (next, q)) {
                         found.push(one);
-                        joined_next = true;
+                        rest.next();
                         continue;
                     }
                 }
@@ -240,16 +235,16 @@ impl Recognizer {
                     && bounds.width <= bounds.height
                     && line.glyphs.len() == 1;
                 let may_cut = !layout.single && !alone && tries_left > 0;
-                let parts = if may_cut && best(whole).1 < SURE {
+                let parts = if may_cut && best(&whole).1 < SURE {
                     tries_left -= 1;
                     // Touching digits are wider than one.
                     let narrow = bounds.width <= row.widest;
-                    let one = if narrow { row.believe(whole) } else { *whole };
-                    self.cut(layout, glyph, &one)
+                    let one = if narrow { row.believe(&whole) } else { whole };
+                    self.cut(layout, &glyph, &one)
                 } else {
                     None
                 };
-                let parts = parts.unwrap_or_else(|| vec![(glyph.clone(), *whole)]);
+                let parts = parts.unwrap_or_else(|| vec![(glyph, whole)]);
                 across |= vision::reading_order(&bounds_of(&parts)).len() > 1;
                 found.extend(parts);
             }
@@ -297,10 +292,9 @@ impl Recognizer {
         let mut found: Vec<Found> = glyphs.cloned().zip(probabilities).collect();
         for (glyph, p) in found.iter_mut().filter(|(_, p)| best(p).1 < SURE) {
             let Some(pixels) = vision::with_finer_pen(&glyph.pixels) else { continue };
-            let finer = Glyph { pixels, ..glyph.clone() };
-            let q = self.probabilities(std::iter::once(&finer))[0];
-            if best(&q).1 >= SURE {
-                (*glyph, *p) = (finer, q);
+            let finer = self.model.probabilities_in(&self.workspaces, &pixels)[0];
+            if best(&finer).1 >= SURE {
+                (glyph.pixels, *p) = (pixels, finer);
             }
         }
         found
@@ -378,55 +372,6 @@ fn lines_again(mut found: Vec<Found>) -> Vec<Vec<Found>> {
 
 fn bounds_of(found: &[Found]) -> Vec<Rect> {
     found.iter().map(|(glyph, _)| glyph.bounds).collect()
-}
-
-/// What stands in a row tells of the rest of it.
-struct Row {
-    /// Sure digits, and what is hardly one.
-    sure: usize,
-    no_digit: usize,
-    /// Width of the widest sure digit, in pixels.
-    widest: usize,
-}
-
-impl Row {
-    fn new<'a>(row: impl Iterator<Item = (&'a Glyph, &'a [f32; 10])>) -> Self {
-        let mut found = Self { sure: 0, no_digit: 0, widest: 0 };
-        for (glyph, p) in row {
-            if best(p).1 >= CERTAIN {
-                found.sure += 1;
-                found.widest = found.widest.max(glyph.bounds.width);
-            }
-            found.no_digit += usize::from(best(p).1 < NO_DIGIT);
-        }
-        found
-    }
-
-    /// Whether two neighbours may be one digit: one of them is not surely a digit alone, they nearly
-    /// touch, are together no wider than digits are, and other digits stand beside them.
-    fn may_join(&self, (left, p): (&Glyph, &[f32; 10]), (right, q): (&Glyph, &[f32; 10])) -> bool {
-        let [p, q] = [p, q].map(|p| best(p).1);
-        let both = left.bounds.union(&right.bounds);
-        let apart = right.bounds.x.saturating_sub(left.bounds.right());
-        let others = self.sure - [p, q].into_iter().filter(|p| *p >= CERTAIN).count();
-        p.min(q) < SURE
-            && others > 0
-            && both.width <= self.widest.max(both.height * 3 / 4)
-            && apart * 8 <= both.height
-    }
-
-    /// What is unsure and stands in a row with sure digits is likely one as well, so the network's
-    /// probabilities, which know of no row, are weighed with those odds (Bayes). What is no digit
-    /// there speaks against it.
-    fn believe(&self, p: &[f32; 10]) -> [f32; 10] {
-        if best(p).1 >= SURE {
-            return *p;
-        }
-        let others = self.no_digit - usize::from(best(p).1 < NO_DIGIT);
-        let odds = ODDS.powi(self.sure.saturating_sub(others).min(MOST_TELL) as i32);
-        let digit: f32 = p.iter().sum();
-        p.map(|p| p * odds / (1.0 + digit * (odds - 1.0)))
-    }
 }
 
 /// What stands close beside something that is no digit is perhaps a part of it, or of a word.

@@ -30,7 +30,12 @@ pub fn stroke_width(pieces: &[Component]) -> usize {
 
 /// The median length of the pieces' runs, 0 if there are none.
 pub fn usual_width<'a>(pieces: impl Iterator<Item = &'a Component>) -> usize {
-    let mut widths: Vec<usize> = pieces.flat_map(|c| &c.runs).map(|r| r.end - r.start).collect();
+    usual_length(pieces.flat_map(|c| &c.runs))
+}
+
+/// The median length of runs, 0 if there are none.
+pub fn usual_length<'a>(runs: impl Iterator<Item = &'a Run>) -> usize {
+    let mut widths: Vec<usize> = runs.map(|r| r.end - r.start).collect();
     let middle = widths.len() / 2;
     if widths.is_empty() { 0 } else { *widths.select_nth_unstable(middle).1 }
 }

@@ -2,7 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use super::{Component, clean, ink};
+use super::components::runs_of;
+use super::{Component, Mask, clean, ink};
 use crate::image::{GrayImage, Rect};
 
 /// Side of MNIST's pictures, in pixels.
@@ -41,10 +42,8 @@ pub fn with_finer_pen(glyph: &[u8; SIDE * SIDE]) -> Option<[u8; SIDE * SIDE]> {
     if !FLAGGED.contains(&columns) {
         return None;
     }
-    let strokes = rows().flat_map(|row| row.chunk_by(|a, b| (*a > HALF) == (*b > HALF)));
-    let mut widths: Vec<usize> = strokes.filter(|s| s[0] > HALF).map(<[u8]>::len).collect();
-    let middle = widths.len() / 2;
-    if *widths.select_nth_unstable(middle).1 < BROAD {
+    let strokes = Mask::new(SIDE, SIDE, glyph.iter().map(|&v| v > HALF).collect());
+    if clean::usual_length(runs_of(&strokes).iter()) < BROAD {
         return None;
     }
     let mut finer = [0; SIDE * SIDE];
@@ -218,7 +217,7 @@ const MIDDLE: f64 = 14.0;
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Mask, connected_components};
+    use super::super::connected_components;
     use super::*;
 
     #[test]
