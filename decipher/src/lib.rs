@@ -10,6 +10,7 @@ pub mod calibrate;
 pub mod data;
 pub mod distort;
 pub mod draw;
+mod half;
 pub mod image;
 pub mod inside;
 pub mod metrics;

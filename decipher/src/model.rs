@@ -2,8 +2,9 @@
 //!
 //! The file is safetensors with one metadata entry, `decipher`: a JSON record of the format's
 //! version, the network, how pixels become its inputs, how it was trained, and the SHA-256 of the
-//! whole file (with 64 zeros in the place of the checksum itself). Any tool that knows
-//! safetensors can read the weights; this module reads only what it can check entirely.
+//! whole file (with 64 zeros in the place of the checksum itself). Weights are in single precision,
+//! or in half precision if all of them are the same in it ([`Model::round_to_half`]). Any tool that
+//! knows safetensors can read them; this module reads only what it can check entirely.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::data::Dataset;
+use crate::half;
 
 /// The version of the file format that this program writes, and the only one it reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -211,12 +213,19 @@ impl Model {
         };
         let record = serde_json::to_string(&record).expect("a record is plain JSON");
         let specs = self.network.tensors();
-        let data: Vec<Vec<u8>> = specs
-            .iter()
-            .map(|s| self.params.tensor(s).into_iter().flat_map(f32::to_le_bytes).collect())
-            .collect();
+        let tensors: Vec<Vec<f32>> = specs.iter().map(|s| self.params.tensor(s)).collect();
+        let is_half = |v: &f32| half::to_f32(half::from_f32(*v)).to_bits() == v.to_bits();
+        let dtype = if tensors.iter().flatten().all(is_half) { Dtype::F16 } else { Dtype::F32 };
+        let bytes = |values: &Vec<f32>| -> Vec<u8> {
+            let values = values.iter();
+            match dtype {
+                Dtype::F16 => values.flat_map(|&v| half::from_f32(v).to_le_bytes()).collect(),
+                _ => values.flat_map(|v| v.to_le_bytes()).collect(),
+            }
+        };
+        let data: Vec<Vec<u8>> = tensors.iter().map(bytes).collect();
         let tensors = specs.iter().zip(&data).map(|(spec, data)| {
-            let view = TensorView::new(Dtype::F32, spec.shape.clone(), data);
+            let view = TensorView::new(dtype, spec.shape.clone(), data);
             (&spec.name, view.expect("shape and data agree"))
         });
         // A single entry, for the order of several would be random.
@@ -226,6 +235,12 @@ impl Model {
         let at = find(&bytes, NO_CHECKSUM.as_bytes()).expect("the record holds it");
         bytes[at..at + checksum.len()].copy_from_slice(checksum.as_bytes());
         bytes
+    }
+
+    /// Rounds all weights to half precision: the file is then half as large. What is beyond 65,504
+    /// becomes that.
+    pub fn round_to_half(&mut self) {
+        self.params.values_mut().iter_mut().for_each(|v| *v = half::to_f32(half::from_f32(*v)));
     }
 
     /// Writes the model to `path`: to a neighbouring file first, which then takes its place, so
@@ -371,17 +386,21 @@ fn parse(bytes: &[u8]) -> Result<Model, String> {
     for spec in &specs {
         let tensor =
             tensors.tensor(&spec.name).map_err(|e| format!("tensor {}: {e}", spec.name))?;
-        if tensor.dtype() != Dtype::F32 || tensor.shape() != spec.shape {
+        let (dtype, shape, data) = (tensor.dtype(), tensor.shape(), tensor.data());
+        let values: Vec<f32> = match dtype {
+            Dtype::F32 => data.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+            Dtype::F16 => {
+                let halves = data.as_chunks().0.iter().map(|b| u16::from_le_bytes(*b));
+                halves.map(half::to_f32).collect()
+            }
+            _ => vec![],
+        };
+        if !matches!(dtype, Dtype::F32 | Dtype::F16) || shape != spec.shape {
             return Err(format!(
-                "tensor {} is {:?} {:?} and not F32 {:?}",
-                spec.name,
-                tensor.dtype(),
-                tensor.shape(),
-                spec.shape
+                "tensor {} is {dtype:?} {shape:?} and not F32 or F16 {:?}",
+                spec.name, spec.shape
             ));
         }
-        let values = tensor.data().as_chunks().0.iter().map(|b| f32::from_le_bytes(*b));
-        let values: Vec<f32> = values.collect();
         if let Some(i) = values.iter().position(|v| !v.is_finite()) {
             return Err(format!("tensor {}: value {i} is {}", spec.name, values[i]));
         }
@@ -469,6 +488,31 @@ mod tests {
     }
 
     #[test]
+    fn a_rounded_model_is_half_as_large_and_survives() {
+        let (model, mut rounded) = (model(), model());
+        rounded.round_to_half();
+        let bytes = [&model, &rounded].map(Model::to_bytes);
+        let data = 2 * model
+            .network
+            .tensors()
+            .iter()
+            .map(|s| s.shape.iter().product::<usize>())
+            .sum::<usize>();
+        assert!(
+            bytes[0].len() - bytes[1].len() > data - 100,
+            "{} {}",
+            bytes[0].len(),
+            bytes[1].len()
+        );
+        let back = Model::from_bytes(&bytes[1], "it").unwrap();
+        assert_eq!(back.params.values(), rounded.params.values());
+        assert_eq!(back.to_bytes(), bytes[1]);
+        for (value, exact) in rounded.params.values().iter().zip(model.params.values()) {
+            assert!((value - exact).abs() <= exact.abs() / 2048.0 + 3e-8, "{value} {exact}");
+        }
+    }
+
+    #[test]
     fn a_failed_save_leaves_nothing_behind() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a-directory");
@@ -512,7 +556,7 @@ mod tests {
         for (from, to, sentence) in [
             ("format_version\\\":1", "format_version\\\":2", "format version 2"),
             ("tanh", "sine", "no layer 'sine'"),
-            ("dense 2", "dense 3", "and not F32 [784, 3]"),
+            ("dense 2", "dense 3", "and not F32 or F16 [784, 3]"),
             ("dense 10", "dense 12", "10 outputs"),
             ("\"0.bias\"", "\"0.bios\"", "tensor '0.bios' does not belong"),
             ("softmax_cross_entropy", "hinge", "no loss 'hinge'"),

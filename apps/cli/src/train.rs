@@ -50,6 +50,9 @@ pub struct Arguments {
     /// Where to save the network [default: RECIPE.safetensors]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Round the weights to half precision at the end: the file is half as large
+    #[arg(long)]
+    half: bool,
     /// How to print results: text for people, or one JSON object a line
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -120,6 +123,9 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
     if !held_back.is_empty() {
         let temperature = calibrate(&mut trained.model, &held_back);
         eprintln!("confidence divided by a temperature of {temperature:.2}");
+    }
+    if arguments.half {
+        trained.model.round_to_half();
     }
     trained.model.save(&out)?;
     finish(arguments.format, &trained, &split, &out)?;
