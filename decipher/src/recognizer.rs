@@ -27,6 +27,8 @@ const LEAST_SENSE: f32 = 0.4;
 const CUT: f32 = 0.9;
 /// Below this confidence, something is hardly a digit.
 const NO_DIGIT: f32 = 0.2;
+/// How sure one can be of a 1 in a picture of something else.
+const STROKE: f32 = 0.35;
 /// How sure one can be of a digit close beside what is none.
 const BESIDE: f32 = 0.9;
 /// Most pieces of a picture that are cut, or joined with the next, for a try: of writing, few touch;
@@ -177,6 +179,7 @@ impl Recognizer {
             let sure: f32 = reading.digits().map(|d| d.confidence).sum();
             sure - 0.5 * reading.unsure.len() as f32
         };
+        let found_some = |(_, reading): &(Layout, Reading)| !reading.lines.is_empty();
         let mut best = read(Look::Usual);
         let stages = &best.0.stages;
         if !(stages.rules.is_empty() && stages.surroundings.is_empty()) {
@@ -184,7 +187,7 @@ impl Recognizer {
             let found = !best.1.lines.is_empty();
             let things = if found { stages.surroundings.len() } else { 0 };
             let other = read(Look::AllInk);
-            if sense(&other) > sense(&best) + things as f32 {
+            if found_some(&other) && sense(&other) > sense(&best) + things as f32 {
                 best = other;
             }
         }
@@ -198,7 +201,8 @@ impl Recognizer {
                 break;
             }
             let other = read(look);
-            if other.1.unsure.is_empty() && sense(&other) > sense(&best) {
+            let all_sure = found_some(&other) && other.1.unsure.is_empty();
+            if all_sure && sense(&other) > sense(&best) {
                 best = other;
             }
         }
@@ -253,6 +257,7 @@ impl Recognizer {
         if across {
             lines = lines_again(lines.concat());
         }
+        doubt_lone_strokes(&mut lines);
         let mut reading = Reading::default();
         lines.into_iter().for_each(|found| self.report(found, &mut reading));
         reading
@@ -386,6 +391,19 @@ fn doubt_parts_of_words(found: &mut [Found]) {
     }
 }
 
+/// Strokes are everywhere in a picture of something else: among more that is no digit, and without a
+/// sure digit that is more than a stroke, a 1 is hardly one.
+fn doubt_lone_strokes(lines: &mut [Vec<Found>]) {
+    let all = || lines.iter().flatten().map(|(_, p)| best(p));
+    let no_digit = all().filter(|(_, p)| *p < NO_DIGIT).count();
+    let ones = all().filter(|(digit, p)| *digit == 1 && *p >= NO_DIGIT).count();
+    if no_digit > ones && !all().any(|(digit, p)| digit != 1 && p >= row::CERTAIN) {
+        let is_one = |p: &[f32; 10]| best(p).0 == 1 && best(p).1 >= NO_DIGIT;
+        let strokes = lines.iter_mut().flatten().filter(|(_, p)| is_one(p));
+        strokes.for_each(|(_, p)| p.iter_mut().for_each(|p| *p *= STROKE));
+    }
+}
+
 fn candidates(probabilities: &[f32; 10]) -> [(u8, f32); 2] {
     let first = best(probabilities);
     let mut others = *probabilities;
@@ -423,17 +441,12 @@ impl Reading {
 mod tests {
     use super::*;
 
-    fn row(confidences: &[f32]) -> Vec<Found> {
+    /// As many glyphs that may be a seven.
+    pub(super) fn sevens(confidences: &[f32]) -> Vec<Found> {
         let bounds = Rect { x: 0, y: 0, width: 20, height: 20 };
         let glyph = Glyph { bounds, gap_before: false, pixels: [0; 784], pieces: vec![] };
         let probabilities = |&p: &f32| std::array::from_fn(|d| if d == 7 { p } else { 0.0 });
         confidences.iter().map(|p| (glyph.clone(), probabilities(p))).collect()
-    }
-
-    fn believed(confidences: &[f32]) -> Vec<f32> {
-        let row = row(confidences);
-        let told = Row::new(row.iter().map(|(glyph, p)| (glyph, p)));
-        row.iter().map(|(_, p)| told.believe(p)[7]).collect()
     }
 
     #[test]
@@ -559,16 +572,21 @@ mod tests {
     }
 
     #[test]
-    fn sure_digits_beside_it_make_a_digit_likelier_and_others_do_not() {
-        // Odds of 1 to 4, made 5 times larger by one digit, 25 times by two.
-        for (sure, expected) in [(0, 0.2), (1, 5.0 / 9.0), (2, 25.0 / 29.0)] {
-            let mut confidences = vec![0.99; sure];
-            confidences.push(0.2);
-            let found = believed(&confidences)[sure];
-            assert!((found - expected).abs() < 1e-6, "{sure}: {found}");
-        }
-        // As many that are none as are sure, and nothing is told.
-        assert_eq!(believed(&[0.99, 0.3, 0.01])[1], 0.3);
-        assert_eq!(believed(&[0.8, 0.7, 0.3]), [0.8, 0.7, 0.3]);
+    fn strokes_in_a_picture_of_something_else_are_no_ones() {
+        let doubted = |found: &[(usize, f32)]| {
+            let mut line = sevens(&vec![0.0; found.len()]);
+            for ((_, p), (digit, confidence)) in line.iter_mut().zip(found) {
+                p[*digit] = *confidence;
+            }
+            let mut lines = vec![line];
+            doubt_lone_strokes(&mut lines);
+            best(&lines[0][0].1).1 < MIN_CONFIDENCE
+        };
+        assert!(doubted(&[(1, 0.98), (3, 0.1), (5, 0.0)]));
+        assert!(doubted(&[(1, 1.0), (3, 0.1), (5, 0.0)]));
+        // Beside another digit, among other ones, and if it is no 1.
+        assert!(!doubted(&[(1, 0.98), (3, 0.1), (5, 0.0), (8, 0.95)]));
+        assert!(!doubted(&[(1, 0.98), (1, 0.9), (1, 0.7), (3, 0.1), (5, 0.0)]));
+        assert!(!doubted(&[(7, 0.8), (3, 0.1), (5, 0.0)]));
     }
 }

@@ -6,7 +6,7 @@ use crate::vision::Glyph;
 
 /// From this confidence on, a digit tells of what stands in its row: each makes the odds that
 /// something there is a digit so many times larger, and up to so many do.
-const CERTAIN: f32 = 0.9;
+pub(super) const CERTAIN: f32 = 0.9;
 const ODDS: f32 = 5.0;
 const MOST_TELL: usize = 3;
 
@@ -60,5 +60,31 @@ impl Row {
         let odds = ODDS.powi(self.sure.saturating_sub(others).min(MOST_TELL) as i32);
         let digit: f32 = p.iter().sum();
         p.map(|p| p * odds / (1.0 + digit * (odds - 1.0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::sevens;
+    use super::*;
+
+    fn believed(confidences: &[f32]) -> Vec<f32> {
+        let row = sevens(confidences);
+        let told = Row::new(row.iter().map(|(glyph, p)| (glyph, p)));
+        row.iter().map(|(_, p)| told.believe(p)[7]).collect()
+    }
+
+    #[test]
+    fn sure_digits_beside_it_make_a_digit_likelier_and_others_do_not() {
+        // Odds of 1 to 4, made 5 times larger by one digit, 25 times by two.
+        for (sure, expected) in [(0, 0.2), (1, 5.0 / 9.0), (2, 25.0 / 29.0)] {
+            let mut confidences = vec![0.99; sure];
+            confidences.push(0.2);
+            let found = believed(&confidences)[sure];
+            assert!((found - expected).abs() < 1e-6, "{sure}: {found}");
+        }
+        // As many that are none as are sure, and nothing is told.
+        assert_eq!(believed(&[0.99, 0.3, 0.01])[1], 0.3);
+        assert_eq!(believed(&[0.8, 0.7, 0.3]), [0.8, 0.7, 0.3]);
     }
 }

@@ -90,7 +90,8 @@ const THING: usize = 3;
 
 /// Frames, the table beside the sheet and shadows in corners: pieces that lie along an edge of the
 /// picture, or reach from edge to edge. A digit cut out tightly does so as well: all stays where
-/// nothing else is there, or nothing larger than the stroke of what reaches from edge to edge.
+/// nothing else is there, or nothing that stands free and is larger than the stroke of what reaches
+/// from edge to edge.
 pub fn drop_frames(components: &mut Vec<Component>, width: usize, height: usize) {
     let along = |c: &Component| {
         let contact = edge_contact(c, width, height);
@@ -99,8 +100,11 @@ pub fn drop_frames(components: &mut Vec<Component>, width: usize, height: usize)
     let spans =
         |c: &Component| c.bounds.width * 10 > width * 9 && c.bounds.height * 10 > height * 9;
     let inside = |c: &Component| !along(c) && !spans(c);
+    // Of what reaches from edge to edge; 0 if nothing does.
     let stroke = usual_width(components.iter().filter(|c| spans(c) && !along(c)));
-    if components.iter().any(|c| inside(c) && c.extent() > stroke) {
+    // What the picture's border cuts off is not framed, but stands beside a digit cut out tightly.
+    let framed = |c: &Component| c.extent() > stroke && !c.reaches_border(width, height);
+    if components.iter().any(|c| inside(c) && (stroke == 0 || framed(c))) {
         components.retain(inside);
     }
 }
@@ -254,6 +258,8 @@ mod tests {
         // A digit in a frame; a zero with a hole in its ink.
         assert_eq!(left(ring(2), inner(20)), 1);
         assert_eq!(left(ring(20), inner(4)), 2);
+        // A zero, and what the crop shows of its neighbour.
+        assert_eq!(left(ring(8), block(0, 70, 8, 20)), 2);
     }
 
     /// A full rectangle.

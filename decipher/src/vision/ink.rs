@@ -91,6 +91,13 @@ pub fn is_darker(this: &GrayImage, other: &GrayImage) -> bool {
     pixels.filter(|(a, b)| u32::from(**a) * 10 < u32::from(**b) * 9).count() > 8
 }
 
+/// Whether more than half of the picture is ink: at most half as light as the background.
+pub fn is_most(coarse: &GrayImage, background: &GrayImage) -> bool {
+    let pixels = coarse.pixels().iter().zip(background.pixels());
+    pixels.filter(|(v, paper)| 2 * u32::from(**v) <= u32::from(**paper)).count() * 2
+        > coarse.pixels().len()
+}
+
 /// Ink from the picture and its background: 0 = paper, 255 = no light comes back.
 ///
 /// `background` is the picture averaged down by `factor`, without ink. Both are taken inverted

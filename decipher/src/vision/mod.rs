@@ -196,16 +196,25 @@ fn find_ink(picture: &GrayImage, look: Look) -> Stages {
     }
     // Light changes slowly, so a small picture tells as much of it.
     let factor = width.max(height).div_ceil(COARSE);
-    let mut coarse = ink::shrink(picture, factor);
-    stages.light_on_dark = polarity::is_light_on_dark(&coarse) != (look == Look::Inverted);
-    if stages.light_on_dark {
-        coarse.pixels_mut().iter_mut().for_each(|v| *v = 255 - *v);
-    }
-    let radius = match look {
-        Look::NarrowShadows => ink::reach(&coarse) / 4,
-        _ => ink::reach(&coarse),
+    let shrunk = ink::shrink(picture, factor);
+    let seen = |light_on_dark: bool, radius: usize| {
+        let mut coarse = shrunk.clone();
+        if light_on_dark {
+            coarse.pixels_mut().iter_mut().for_each(|v| *v = 255 - *v);
+        }
+        let background = ink::background(&coarse, radius);
+        (coarse, background)
     };
-    let background = ink::background(&coarse, radius);
+    let reach = ink::reach(&shrunk);
+    let radius = if look == Look::NarrowShadows { reach / 4 } else { reach };
+    let first = polarity::is_light_on_dark(&shrunk);
+    let (mut coarse, mut background) = seen(first, reach);
+    // Bold strokes may be as wide as what they enclose, but the paper is most of the picture.
+    let usual = first != ink::is_most(&coarse, &background);
+    stages.light_on_dark = usual != (look == Look::Inverted);
+    if (stages.light_on_dark, radius) != (first, reach) {
+        (coarse, background) = seen(stages.light_on_dark, radius);
+    }
     find_pieces(&mut stages, &background, factor, look);
     // Now that the strokes are known, what is much wider than they are is no ink: a shadow at the
     // edge, or the table beside the sheet.
@@ -322,6 +331,26 @@ mod tests {
         };
         let found = |side: usize| segment(&one(side)).stages.digits.len();
         assert_eq!((found(64), found(100)), (2, 1));
+    }
+
+    #[test]
+    fn bold_strokes_that_fill_the_picture_are_ink() {
+        // A zero, cut out tightly.
+        let (width, height) = (100, 140);
+        let zero = |i: usize| {
+            let (x, y) = ((i % width) as f32 + 0.5 - 50.0, (i / width) as f32 + 0.5 - 70.0);
+            let inside = |a: f32, b: f32| (x / a).hypot(y / b) < 1.0;
+            if inside(48.0, 68.0) && !inside(30.0, 50.0) { 0 } else { 255 }
+        };
+        let mut picture = GrayImage::new(width, height, (0..width * height).map(zero).collect());
+        for light_on_dark in [false, true] {
+            let stages = segment(&picture).stages;
+            assert_eq!(stages.light_on_dark, light_on_dark);
+            let other = segment_on(&picture, Look::Inverted).stages;
+            assert_eq!(other.light_on_dark, !light_on_dark);
+            assert_eq!(stages.digits, [Rect { x: 2, y: 2, width: 96, height: 136 }]);
+            picture.pixels_mut().iter_mut().for_each(|v| *v = 255 - *v);
+        }
     }
 
     #[test]

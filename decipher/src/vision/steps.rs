@@ -14,10 +14,18 @@ const THIN: usize = 4;
 const MOST_PIXELS: usize = 1 << 24;
 /// Part of a pixel's ink by which it is to be darker than both sides.
 const DARKER: f32 = 0.5;
+/// An edge is less than this part as much darker than its darker side as than its brighter one.
+const ONE_SIDED: f32 = 0.5;
+/// It takes less than this part of what is usual for the writing from its darker side's light.
+const PALE: f32 = 0.5;
+/// Both sides of what is written on one paper are about as light: the darker one at least this part.
+const SAME: f32 = 0.9;
+/// So many pixels of a piece tell what lies on its sides.
+const MOST_PLACES: usize = 4096;
 
 /// Takes edges off the pieces that are larger than the writing or reach the picture's border, and
-/// may come apart by that. What is left of a piece has at least `min_area` pixels. Returns where
-/// something went.
+/// may come apart by that (what is left of one has at least `min_area` pixels); then drops thin pieces
+/// that are nothing but edges. Returns where something went.
 pub fn erase_steps(stages: &mut Stages, min_area: usize) -> Vec<Rect> {
     let pieces = std::mem::take(&mut stages.components);
     let (width, height) = (stages.gray.width(), stages.gray.height());
@@ -37,28 +45,94 @@ pub fn erase_steps(stages: &mut Stages, min_area: usize) -> Vec<Rect> {
         }
         pieces.extend(strokes);
     }
+    let (edges, mut pieces) = part_edges(pieces, stages);
+    erased.extend(edges.iter().map(|c| c.bounds));
     pieces.sort_by_key(|c| (c.runs[0].y, c.runs[0].start));
     stages.components = pieces;
     erased
 }
 
+/// The light of a pixel, 0 to 255; `None` outside the picture.
+fn light(stages: &Stages, x: usize, y: usize) -> Option<f32> {
+    let Stages { gray, light_on_dark, .. } = stages;
+    let value = *(x < gray.width() && y < gray.height()).then(|| &gray.row(y)[x])?;
+    Some(f32::from(if *light_on_dark { 255 - value } else { value }))
+}
+
+/// Parts thin pieces that are nothing but an edge, such as a sheet's on a table, from the others: they
+/// are hardly darker than their darker side, compared with the brighter one and with what is written
+/// on one paper.
+fn part_edges(pieces: Vec<Component>, stages: &Stages) -> (Vec<Component>, Vec<Component>) {
+    let stroke = clean::stroke_width(&pieces);
+    let lights: Vec<Option<Lights>> = pieces.iter().map(|c| lights(c, stroke, stages)).collect();
+    let written = lights.iter().flatten().filter(|l| l.dark > SAME * l.bright);
+    let mut contrasts: Vec<f32> = written.map(Lights::contrast).collect();
+    let middle = contrasts.len() / 2;
+    if contrasts.is_empty() {
+        return (vec![], pieces);
+    }
+    let usual = *contrasts.select_nth_unstable_by(middle, f32::total_cmp).1;
+    let is_edge = |l: &Lights| {
+        l.dark - l.here < ONE_SIDED * (l.bright - l.here) && l.contrast() < PALE * usual
+    };
+    let (edges, others): (Vec<_>, Vec<_>) =
+        pieces.into_iter().zip(lights).partition(|(_, l)| l.as_ref().is_some_and(is_edge));
+    let pieces = |all: Vec<(Component, _)>| all.into_iter().map(|(piece, _)| piece).collect();
+    (pieces(edges), pieces(others))
+}
+
+/// Sums of light on a thin piece, on its darker and on its brighter side.
+struct Lights {
+    here: f32,
+    dark: f32,
+    bright: f32,
+}
+
+impl Lights {
+    /// Part of the darker side's light that the piece takes away.
+    fn contrast(&self) -> f32 {
+        1.0 - self.here / self.dark.max(1.0)
+    }
+}
+
+/// `None` if the piece is not thin.
+fn lights(piece: &Component, stroke: usize, stages: &Stages) -> Option<Lights> {
+    let extent = piece.extent();
+    if piece.area * THIN > extent * extent {
+        return None;
+    }
+    // The lightest place within a stroke and its blur: another stroke may stand as near.
+    let far = stroke * 3 / 2 + 2;
+    let beside = |x: usize, y: usize, [dx, dy]: [isize; 2]| {
+        let place = |n: usize| {
+            let off = (n * far / 4) as isize;
+            light(stages, x.wrapping_add_signed(dx * off), y.wrapping_add_signed(dy * off))
+        };
+        (2..=4).map(place).try_fold(0.0, |most: f32, light| Some(most.max(light?)))
+    };
+    let upright = piece.bounds.height >= piece.bounds.width;
+    let ways = if upright { [[-1, 0], [1, 0]] } else { [[0, -1], [0, 1]] };
+    let (mut here, mut sides) = (0.0, [0.0; 2]);
+    let places = piece.runs.iter().flat_map(|run| (run.start..run.end).map(|x| (x, run.y)));
+    for (x, y) in places.step_by(piece.area.div_ceil(MOST_PLACES)) {
+        let [Some(one), Some(other)] = ways.map(|way| beside(x, y, way)) else { continue };
+        here += light(stages, x, y).unwrap_or_default();
+        sides = [sides[0] + one, sides[1] + other];
+    }
+    let [one, other] = sides;
+    Some(Lights { here, dark: one.min(other), bright: one.max(other) })
+}
+
 /// The runs of a piece without the edges in it.
 fn strokes_of(piece: &Component, stroke: usize, stages: &Stages) -> Vec<Run> {
-    let Stages { gray, ink: missing, light_on_dark, .. } = stages;
     let Rect { x: left, y: top, width, height } = piece.bounds;
-    // Of a pixel; around the picture is paper.
-    let light = |x: usize, y: usize| {
-        if x >= gray.width() || y >= gray.height() {
-            return f32::MAX;
-        }
-        let value = gray.row(y)[x];
-        f32::from(if *light_on_dark { 255 - value } else { value })
-    };
+    // Around the picture is paper.
+    let light = |x: usize, y: usize| light(stages, x, y).unwrap_or(f32::MAX);
     // Beyond a stroke and its blur on either side.
     let far = stroke * 3 / 2 + 2;
     let is_stroke = |x: usize, y: usize| {
         let here = light(x, y);
-        let least = DARKER * f32::from(missing.row(y)[x]) / 255.0;
+        let least = DARKER * f32::from(stages.ink.row(y)[x]) / 255.0;
         let (x0, x1, y0, y1) = (x.wrapping_sub(far), x + far, y.wrapping_sub(far), y + far);
         let across =
             [[(x0, y), (x1, y)], [(x, y0), (x, y1)], [(x0, y0), (x1, y1)], [(x0, y1), (x1, y0)]];
@@ -131,6 +205,33 @@ mod tests {
                 assert!(same && near(b.width, 16) && near(b.height, 160), "{b:?}");
             }
         }
+    }
+
+    #[test]
+    fn the_edge_of_a_sheet_on_a_table_goes_and_strokes_beside_each_other_stay() {
+        let (width, height) = (400, 300);
+        let value = |i: usize| {
+            let (x, y) = (i % width, i / width);
+            // Sharpening, or a sheet that bends up, makes the edge still darker than the table.
+            let over = x + y / 8;
+            match over {
+                340.. => 150 + (x * 7 + y * 5) % 9,
+                336.. if (y / 50) % 2 == 0 => 120,
+                336.. => 150,
+                _ if (100..160).contains(&y)
+                    && [100, 112, 180].iter().any(|l| (*l..l + 5).contains(&x)) =>
+                {
+                    90
+                }
+                _ => 200,
+            }
+        };
+        let pixels = (0..width * height).map(|i| value(i) as u8).collect();
+        let picture = GrayImage::new(width, height, pixels);
+        let all = segment_on(&picture, Look::AllInk).stages.components.len();
+        let strokes = segment_on(&picture, Look::Usual).stages.components;
+        let lefts: Vec<usize> = strokes.iter().map(|c| c.bounds.x).collect();
+        assert!(all > 3 && lefts == [100, 112, 180], "{all}, {lefts:?}");
     }
 
     #[test]
