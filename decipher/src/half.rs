@@ -16,9 +16,13 @@ pub fn to_f32(bits: u16) -> f32 {
     }
 }
 
-/// The bits of the half nearest to a number, of two as near the even one; beyond [`MAX`], of that.
+/// The bits of the half nearest to a number, of two as near the even one; beyond [`MAX`], of that. What
+/// is no number stays none.
 pub fn from_f32(value: f32) -> u16 {
     let sign = if value.is_sign_negative() { 1 << 15 } else { 0 };
+    if value.is_nan() {
+        return sign | 0x7e00;
+    }
     let size = value.abs().min(MAX);
     // Below 2^-14 the steps stay as they are there.
     let exponent = (size.to_bits() >> 23).max(127 - 14) as i32 - 127;
@@ -69,7 +73,7 @@ mod tests {
             assert_eq!((to_f32(bits), from_f32(value)), (value, bits));
         }
         assert_eq!(to_f32(0x7c00), f32::INFINITY);
-        assert!(to_f32(0x7c01).is_nan());
+        assert!(to_f32(0x7c01).is_nan() && to_f32(from_f32(f32::NAN)).is_nan());
         assert_eq!((from_f32(1e9), from_f32(-1e9)), (0x7bff, 0xfbff));
         assert_eq!((from_f32(1e-9), from_f32(-0.0)), (0, 1 << 15));
     }

@@ -558,6 +558,7 @@ mod tests {
             ("tanh", "sine", "no layer 'sine'"),
             ("dense 2", "dense 3", "and not F32 or F16 [784, 3]"),
             ("dense 10", "dense 12", "10 outputs"),
+            ("\"dtype\":\"F32\"", "\"dtype\":\"I32\"", " is I32 "),
             ("\"0.bias\"", "\"0.bios\"", "tensor '0.bios' does not belong"),
             ("softmax_cross_entropy", "hinge", "no loss 'hinge'"),
             ("grey", "binary above 255", "no pixels 'binary above 255'"),

@@ -110,7 +110,8 @@ impl Scenes<'_> {
     fn digit(&self, index: usize, rng: &mut Rng) -> (u8, Written<'_>) {
         let way = rng.uniform();
         if way < 0.3 {
-            let class = rng.below(10) as u8;
+            // No digit is written in as many ways as a 1: as a stroke, with a flag, on a base.
+            let class = [0, 1, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9][rng.below(12) as usize];
             let shape = pick(shapes::DIGITS[usize::from(class)], rng);
             return (class, Written::Lines { lines: written(shape, rng), width: pen_width(rng) });
         }
@@ -179,6 +180,11 @@ impl Scenes<'_> {
         let place = self.place(&ink, size, class, written, rng);
         let mut paper = Paper::any(size, rng);
         write(&mut ink, written, &place, rng);
+        match rng.below(100) {
+            0..12 => ink.binarize(),
+            12..17 if size < 32.0 => ink.dry_out(rng),
+            _ => {}
+        }
         let mine = ink.clone();
         if matches!(written, Written::Nothing) {
             (paper.contrast, paper.grain) = (0.3, 1.0 + 12.0 * rng.uniform());
@@ -204,7 +210,7 @@ impl Scenes<'_> {
         let aspect = match (drawn, class) {
             // A digit that was drawn fills its square, which is too wide for one.
             (true, NONE) => 0.75 + 0.35 * rng.uniform(),
-            (true, 1) => 0.25 + 0.5 * rng.uniform(),
+            (true, 1) => 0.25 + 0.7 * rng.uniform(),
             (true, _) => 0.45 + 0.5 * rng.uniform(),
             (false, _) => 0.85 + 0.3 * rng.uniform(),
         };
@@ -297,7 +303,8 @@ fn written(shape: shapes::Shape, rng: &mut Rng) -> Vec<Vec<[f32; 2]>> {
 
 /// As a share of a character's height: from a line of one pixel on a screen to a broad felt pen.
 fn pen_width(rng: &mut Rng) -> f32 {
-    0.02 * (10.0f32).powf(rng.uniform())
+    // Print may be bolder still.
+    if rng.uniform() < 0.06 { 0.2 + 0.07 * rng.uniform() } else { 0.02 * 10f32.powf(rng.uniform()) }
 }
 
 fn pick<T: Copy>(from: &[T], rng: &mut Rng) -> T {

@@ -184,6 +184,26 @@ impl Ink {
         }
     }
 
+    /// All or nothing: a mouse on a screen knows no half pixels.
+    pub fn binarize(&mut self) {
+        let half = 0.5 * self.amount.iter().copied().fold(0.0, f32::max);
+        self.amount.iter_mut().for_each(|a| *a = if *a > half { 1.0 } else { 0.0 });
+    }
+
+    /// The pen runs dry: pixels go missing, the more the further to one side.
+    pub fn dry_out(&mut self, rng: &mut Rng) {
+        let (sin, cos) = (std::f32::consts::TAU * rng.uniform()).sin_cos();
+        let (width, height) = (self.width as f32, self.height as f32);
+        let missing = 0.15 + 0.3 * rng.uniform();
+        for (i, amount) in self.amount.iter_mut().enumerate() {
+            let (x, y) = ((i % self.width) as f32 / width, (i / self.width) as f32 / height);
+            let dry = (0.5 + (x - 0.5) * cos + (y - 0.5) * sin).clamp(0.0, 1.0);
+            if rng.uniform() < missing * dry {
+                *amount = 0.0;
+            }
+        }
+    }
+
     fn segment(&mut self, a: [f32; 2], b: [f32; 2], radius: f32) {
         // Thinner than a pixel, a line is pale.
         let most = (2.0 * radius).min(1.0);
@@ -276,5 +296,27 @@ impl Waves {
             let row = |j: usize| self.0[j][i][k] * (1.0 - s) + self.0[j][i + 1][k] * s;
             row(j) * (1.0 - t) + row(j + 1) * t
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn binarized_ink_is_all_or_nothing_and_a_dry_pen_only_leaves_out() {
+        let mut rng = Rng::new(1, &[]);
+        let mut ink = Ink::none(28, 28);
+        let place = Place { middle: [14.0, 14.0], right: [18.0, 0.0], down: [0.0, 20.0] };
+        let lines = strokes("50,0 12,25 5,50 15,80 50,100 85,80 95,50 85,20 50,0", 0.0, &mut rng);
+        ink.draw(&lines, &place, 2.0, 0.0, &mut rng);
+        assert!(ink.amount.iter().any(|a| (0.1..0.9).contains(a)));
+        ink.binarize();
+        let sum = |ink: &Ink| ink.amount.iter().sum::<f32>();
+        assert!(ink.amount.iter().all(|a| [0.0, 1.0].contains(a)) && sum(&ink) > 60.0);
+        let mut dry = ink.clone();
+        dry.dry_out(&mut rng);
+        assert!((0.4..1.0).contains(&(sum(&dry) / sum(&ink))));
+        assert!(dry.amount.iter().zip(&ink.amount).all(|(dry, wet)| dry <= wet));
     }
 }
