@@ -25,7 +25,7 @@ const MOST_PLACES: usize = 4096;
 
 /// Takes edges off the pieces that are larger than the writing or reach the picture's border, and
 /// may come apart by that (what is left of one has at least `min_area` pixels); then drops thin pieces
-/// that are nothing but edges. Returns where something went.
+/// that are nothing but edges. Returns where an edge was part of something else.
 pub fn erase_steps(stages: &mut Stages, min_area: usize) -> Vec<Rect> {
     let pieces = std::mem::take(&mut stages.components);
     let (width, height) = (stages.gray.width(), stages.gray.height());
@@ -45,8 +45,7 @@ pub fn erase_steps(stages: &mut Stages, min_area: usize) -> Vec<Rect> {
         }
         pieces.extend(strokes);
     }
-    let (edges, mut pieces) = part_edges(pieces, stages);
-    erased.extend(edges.iter().map(|c| c.bounds));
+    drop_edges(&mut pieces, stages);
     pieces.sort_by_key(|c| (c.runs[0].y, c.runs[0].start));
     stages.components = pieces;
     erased
@@ -59,26 +58,23 @@ fn light(stages: &Stages, x: usize, y: usize) -> Option<f32> {
     Some(f32::from(if *light_on_dark { 255 - value } else { value }))
 }
 
-/// Parts thin pieces that are nothing but an edge, such as a sheet's on a table, from the others: they
-/// are hardly darker than their darker side, compared with the brighter one and with what is written
-/// on one paper.
-fn part_edges(pieces: Vec<Component>, stages: &Stages) -> (Vec<Component>, Vec<Component>) {
-    let stroke = clean::stroke_width(&pieces);
+/// Drops thin pieces that are nothing but an edge, such as a sheet's on a table: they are hardly darker
+/// than their darker side, compared with the brighter one and with what is written on one paper.
+fn drop_edges(pieces: &mut Vec<Component>, stages: &Stages) {
+    let stroke = clean::stroke_width(pieces);
     let lights: Vec<Option<Lights>> = pieces.iter().map(|c| lights(c, stroke, stages)).collect();
     let written = lights.iter().flatten().filter(|l| l.dark > SAME * l.bright);
     let mut contrasts: Vec<f32> = written.map(Lights::contrast).collect();
-    let middle = contrasts.len() / 2;
     if contrasts.is_empty() {
-        return (vec![], pieces);
+        return;
     }
+    let middle = contrasts.len() / 2;
     let usual = *contrasts.select_nth_unstable_by(middle, f32::total_cmp).1;
-    let is_edge = |l: &Lights| {
+    let is_edge = |l: Lights| {
         l.dark - l.here < ONE_SIDED * (l.bright - l.here) && l.contrast() < PALE * usual
     };
-    let (edges, others): (Vec<_>, Vec<_>) =
-        pieces.into_iter().zip(lights).partition(|(_, l)| l.as_ref().is_some_and(is_edge));
-    let pieces = |all: Vec<(Component, _)>| all.into_iter().map(|(piece, _)| piece).collect();
-    (pieces(edges), pieces(others))
+    let mut lights = lights.into_iter();
+    pieces.retain(|_| !lights.next().flatten().is_some_and(is_edge));
 }
 
 /// Sums of light on a thin piece, on its darker and on its brighter side.
