@@ -20,8 +20,7 @@ pub struct Stages {
     pub mask: Mask,
     /// Lines of the paper that were erased.
     pub rules: Vec<Rect>,
-    /// Where edges of shadows and sheets, and what reaches into the picture from its border, were
-    /// taken off.
+    /// Where edges of shadows, and what reaches into the picture from its border, were taken off.
     pub surroundings: Vec<Rect>,
     /// All pieces of ink but single pixels of noise.
     pub components: Vec<Component>,
