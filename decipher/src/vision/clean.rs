@@ -1,6 +1,6 @@
 //! Throws away ink that is not writing: specks, ruled lines, frames and what the edge cuts.
 
-use super::{Component, Run, join::distance};
+use super::{Component, Run, join::distance, median};
 use crate::image::Rect;
 
 /// Size of the writing: the height that a typical piece of ink has, in pixels (0 if there is none).
@@ -35,9 +35,7 @@ pub fn usual_width<'a>(pieces: impl Iterator<Item = &'a Component>) -> usize {
 
 /// The median length of runs, 0 if there are none.
 pub fn usual_length<'a>(runs: impl Iterator<Item = &'a Run>) -> usize {
-    let mut widths: Vec<usize> = runs.map(|r| r.end - r.start).collect();
-    let middle = widths.len() / 2;
-    if widths.is_empty() { 0 } else { *widths.select_nth_unstable(middle).1 }
+    median(runs.map(|r| r.end - r.start)).unwrap_or(0)
 }
 
 /// Pieces much smaller than the writing are dust, or dots.

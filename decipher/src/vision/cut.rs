@@ -6,6 +6,7 @@ mod level;
 mod seam;
 mod straight;
 
+use super::rank::ranked;
 use super::{Component, Glyph, Run, clean};
 use crate::image::{GrayImage, Rect};
 use level::above;
@@ -114,10 +115,8 @@ fn darkness(ink: &GrayImage, glyph: &Glyph) -> Vec<f32> {
     let Rect { x: left, y: top, width, height } = glyph.bounds;
     let mut dark = vec![0.0; width * height];
     let runs = || glyph.pieces.iter().flat_map(|piece| &piece.runs);
-    let mut values: Vec<u8> =
-        runs().flat_map(|run| &ink.row(run.y)[run.start..run.end]).copied().collect();
-    let full = values.len() * 9 / 10;
-    let full = f32::from((*values.select_nth_unstable(full).1).max(1));
+    let values = runs().flat_map(|run| &ink.row(run.y)[run.start..run.end]).copied();
+    let full = f32::from(ranked(values, 9, 10).unwrap_or(0).max(1));
     for run in runs() {
         let to = &mut dark[(run.y - top) * width..][run.start - left..run.end - left];
         let from = &ink.row(run.y)[run.start..run.end];

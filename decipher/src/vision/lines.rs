@@ -1,6 +1,7 @@
 //! Puts digits in reading order: lines from the top, in them digits from the left, with the gaps
 //! that part numbers.
 
+use super::rank::{median, ranked};
 use crate::image::Rect;
 
 /// Lines of indices into `boxes`, from the top line down and from left to right.
@@ -37,7 +38,7 @@ fn merge(lines: &mut Vec<Vec<usize>>, boxes: &[Rect]) {
         let nearest =
             |i: usize| long.iter().copied().min_by_key(|&j| middle(j).abs_diff(middle(i)));
         let shared = |&i: &usize| nearest(i).map_or(0.0, |j| beside(&boxes[i], &boxes[j]));
-        median(short.iter().map(shared).collect()).is_some_and(|shared| shared >= SAME_LINE)
+        median(short.iter().map(shared)).is_some_and(|shared| shared >= SAME_LINE)
     };
     let mut i = 0;
     while i < lines.len() {
@@ -60,10 +61,8 @@ fn merge(lines: &mut Vec<Vec<usize>>, boxes: &[Rect]) {
 pub fn drop_small(line: &mut Vec<usize>, boxes: &[Rect], stroke: usize) {
     let extent = |i: usize| boxes[i].width.max(boxes[i].height) as f32;
     let thin = |i: usize| (boxes[i].width.min(boxes[i].height) as f32) < SLIVER * stroke as f32;
-    let mut heights: Vec<usize> = line.iter().map(|&i| boxes[i].height).collect();
-    heights.sort_unstable();
     // The upper third: of two, the larger one.
-    let usual = heights[heights.len() * 2 / 3];
+    let usual = ranked(line.iter().map(|&i| boxes[i].height), 2, 3).unwrap_or(0);
     let least = |i: usize| if thin(i) { SMALL_SLIVER } else { SMALL } * usual as f32;
     line.retain(|&i| extent(i) >= least(i));
 }
@@ -106,11 +105,11 @@ pub fn word_gaps(lines: &[Vec<usize>], boxes: &[Rect]) -> Vec<Vec<bool>> {
             line.windows(2).map(|w| boxes[w[1]].x as f32 - boxes[w[0]].right() as f32).collect()
         })
         .collect();
-    let height = median(boxes.iter().map(|b| b.height as f32).collect()).unwrap_or(0.0);
-    let page = usual(gaps.concat());
+    let height = median(boxes.iter().map(|b| b.height as f32)).unwrap_or(0.0);
+    let page = usual(gaps.iter().flatten().copied());
     gaps.iter()
         .map(|line| {
-            let usual = usual(line.clone()).max(page.min(1.5 * height));
+            let usual = usual(line.iter().copied()).max(page.min(1.5 * height));
             let least = (2.0 * usual).max(0.5 * height);
             std::iter::once(false).chain(line.iter().map(|&gap| gap > least)).collect()
         })
@@ -118,14 +117,8 @@ pub fn word_gaps(lines: &[Vec<usize>], boxes: &[Rect]) -> Vec<Vec<bool>> {
 }
 
 /// The usual gap within numbers: the lower third, as some gaps are those between numbers.
-fn usual(mut gaps: Vec<f32>) -> f32 {
-    gaps.sort_by(f32::total_cmp);
-    gaps.get(gaps.len() / 3).copied().unwrap_or(0.0).max(0.0)
-}
-
-fn median(mut values: Vec<f32>) -> Option<f32> {
-    values.sort_by(f32::total_cmp);
-    values.get(values.len() / 2).copied()
+fn usual(gaps: impl Iterator<Item = f32>) -> f32 {
+    ranked(gaps, 1, 3).unwrap_or(0.0).max(0.0)
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ mod lines;
 mod mask;
 mod normalize;
 mod polarity;
+mod rank;
 mod rules;
 mod stages;
 mod steps;
@@ -42,6 +43,7 @@ pub use decode::{DecodeError, Limits, decode, encode_png};
 pub(crate) use lines::{reading_order, word_gaps};
 pub use mask::Mask;
 pub(crate) use normalize::with_finer_pen;
+pub(crate) use rank::median;
 pub use stages::Stages;
 pub use threshold::{Paper, otsu_threshold};
 

@@ -5,6 +5,7 @@ mod through;
 use std::ops::Range;
 
 use super::components::{components_of_runs, runs_of};
+use super::rank::ranked;
 use super::{Component, Mask, Run};
 use crate::image::{GrayImage, Rect};
 
@@ -105,15 +106,8 @@ fn erase_paler(mask: &mut Mask, ink: &GrayImage, axis: Axis, line: &[Stretch]) {
         ink.row(y)[x]
     };
     let darkest = |(at, stretch): &Stretch| stretch.clone().map(|i| value(*at, i)).max();
-    let mut darkness: Vec<u8> = line.iter().filter_map(darkest).collect();
-    if darkness.is_empty() {
-        return;
-    }
-    let mut quantile = |part: usize| {
-        let rank = darkness.len() / part;
-        f32::from(*darkness.select_nth_unstable(rank).1)
-    };
-    let (usual, pale) = (quantile(2), quantile(8));
+    let darkness = |part: usize| ranked(line.iter().filter_map(darkest), 1, part).map(f32::from);
+    let (Some(usual), Some(pale)) = (darkness(2), darkness(8)) else { return };
     let most = usual + (DARKER * usual).max(3.0 * (usual - pale));
     for (at, stretch) in line {
         for across in stretch.clone().filter(|&i| f32::from(value(*at, i)) <= most) {

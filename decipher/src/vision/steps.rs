@@ -3,7 +3,7 @@
 //! The background is smooth, so along a sharp edge something of it is left as ink, and joins the
 //! digits that it crosses. A stroke is darker than the paper on both of its sides; an edge is not.
 
-use super::{Component, Run, Stages, clean, components::components_of_runs, ink};
+use super::{Component, Run, Stages, clean, components::components_of_runs, ink, median};
 use crate::image::{GrayImage, Rect};
 
 /// A piece so many times as large as the writing may be digits with an edge across them.
@@ -64,12 +64,7 @@ fn drop_edges(pieces: &mut Vec<Component>, stages: &Stages) {
     let stroke = clean::stroke_width(pieces);
     let lights: Vec<Option<Lights>> = pieces.iter().map(|c| lights(c, stroke, stages)).collect();
     let written = lights.iter().flatten().filter(|l| l.dark > SAME * l.bright);
-    let mut contrasts: Vec<f32> = written.map(Lights::contrast).collect();
-    if contrasts.is_empty() {
-        return;
-    }
-    let middle = contrasts.len() / 2;
-    let usual = *contrasts.select_nth_unstable_by(middle, f32::total_cmp).1;
+    let Some(usual) = median(written.map(Lights::contrast)) else { return };
     let is_edge = |l: Lights| {
         l.dark - l.here < ONE_SIDED * (l.bright - l.here) && l.contrast() < PALE * usual
     };

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Axis, Mask, Stretch, erase_paler};
+use super::{Axis, Mask, Stretch, erase_paler, ranked};
 use crate::image::{GrayImage, Rect};
 
 /// Longest side, in cells, of the grid that votes.
@@ -23,15 +23,11 @@ pub fn erase(mask: &mut Mask, ink: &GrayImage, axis: Axis, erased: &mut Vec<Rect
     for _ in 0..MOST_LINES {
         let Some(line) = votes.most() else { return };
         let runs = runs_along(mask, axis, &line, votes.factor);
-        let mut lengths: Vec<usize> = runs.iter().flatten().map(|run| run.len()).collect();
+        let lengths = || runs.iter().flatten().map(|run| run.len());
         // Where strokes cross, the ink is thicker than the line.
-        let quarter = lengths.len() / 4;
-        let thick = match lengths.is_empty() {
-            true => 1,
-            false => *lengths.select_nth_unstable(quarter).1,
-        };
+        let thick = ranked(lengths(), 1, 4).unwrap_or(1);
         let most = thick + thick / 2 + 1;
-        let thin = lengths.iter().filter(|&&length| length <= most).count();
+        let thin = lengths().filter(|&length| length <= most).count();
         // From edge to edge: what ends before may be a bar.
         let inside: Vec<usize> = (0..along)
             .filter(|&p| (0.0..across as f32).contains(&line.place(p, along, votes.factor)))
