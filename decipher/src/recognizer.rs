@@ -412,7 +412,7 @@ fn doubt_lone_strokes(lines: &mut [Vec<Found>]) {
     }
 }
 
-/// How high the sure digits of a picture are, in pixels; `None` where too few tell.
+/// How high the sure digits of a picture are but for ones, in pixels; `None` where too few tell.
 fn usual_height(lines: &[Vec<Found>]) -> Option<usize> {
     let is_sure = |p: &[f32; 10]| best(p).0 != 1 && best(p).1 >= row::CERTAIN;
     let sure = lines.iter().flatten().filter(|(_, p)| is_sure(p));

@@ -80,7 +80,9 @@ pub fn teach(
         pictures: Examples::default(),
         things: Examples::default(),
     };
-    let mut trained = train_from(model.params.clone(), &recipe(model), &split, options, progress)?;
+    let mut recipe = recipe(model);
+    recipe.training.plain = last_round(options.epochs.unwrap_or(EPOCHS));
+    let mut trained = train_from(model.params.clone(), &recipe, &split, options, progress)?;
     trained.model.training.steered |= model.training.steered;
     let measure = |digits: &Dataset| {
         let right =
@@ -90,6 +92,12 @@ pub fn teach(
     let (mine, others) = ((!held_back.is_empty()).then(|| measure(&held_back)), measure(&others));
     let interrupted = trained.interrupted;
     Ok(Lesson { learned_from: learned.len(), mine, others, interrupted, model: trained.model })
+}
+
+/// The share of a lesson that shows digits as they are: distorted ones are softer than what will be
+/// read. Of a single round, none.
+fn last_round(epochs: u32) -> f32 {
+    if epochs > 1 { 1.0 / epochs as f32 } else { 0.0 }
 }
 
 /// Own digits, repeated, and built-in ones.
@@ -126,8 +134,7 @@ pub fn recipe(model: &Model) -> Recipe {
             schedule: Schedule::Cosine,
             momentum: 0.9,
             weight_decay: 0.0,
-            // The last round shows digits as they are: distorted ones are softer than what will be read.
-            plain: 1.0 / EPOCHS as f32,
+            plain: last_round(EPOCHS),
             shuffle: true,
             augment: Some(Augment {
                 shift: 1.0,
