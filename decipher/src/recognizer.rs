@@ -11,6 +11,7 @@ use crate::model::Model;
 use crate::vision::{self, Cutting, Glyph, Layout, Look};
 
 mod row;
+mod strokes;
 
 use row::Row;
 
@@ -27,11 +28,6 @@ const LEAST_SENSE: f32 = 0.4;
 const CUT: f32 = 0.9;
 /// Below this confidence, something is hardly a digit.
 const NO_DIGIT: f32 = 0.2;
-/// How sure one can be of a 1 that is perhaps a stroke of something else.
-const STROKE: f32 = 0.25;
-/// So many sure digits tell how high digits are; a 1 is at most so many times as high, or as low.
-const TELL_HEIGHT: usize = 3;
-const HEIGHTS: f32 = 1.67;
 /// How sure one can be of a digit close beside what is none.
 const BESIDE: f32 = 0.9;
 /// Most pieces of a picture that are cut, or joined with the next, for a try: of writing, few touch;
@@ -260,8 +256,8 @@ impl Recognizer {
         if across {
             lines = lines_again(lines.concat());
         }
-        doubt_lone_strokes(&mut lines);
-        let usual = usual_height(&lines);
+        strokes::doubt_in_pictures_of_something_else(&mut lines);
+        let usual = strokes::usual_height(&lines);
         let mut reading = Reading::default();
         lines.into_iter().for_each(|found| self.report(found, usual, &mut reading));
         reading
@@ -270,10 +266,10 @@ impl Recognizer {
     /// Adds what was found in a line to the `reading` of a picture with digits of `usual` height.
     fn report(&self, mut found: Vec<Found>, usual: Option<usize>, reading: &mut Reading) {
         let row = Row::new(found.iter().map(|(glyph, p)| (glyph, p)));
-        let is_stroke = |i| usual.is_some_and(|usual| is_stroke_apart(&found, i, usual));
-        let strokes: Vec<bool> = (0..found.len()).map(is_stroke).collect();
-        for ((_, p), is_stroke) in found.iter_mut().zip(strokes) {
-            *p = if is_stroke { p.map(|p| STROKE * p) } else { row.believe(p) };
+        let is_apart = |i| usual.is_some_and(|usual| strokes::is_apart(&found, i, usual));
+        let apart: Vec<bool> = (0..found.len()).map(is_apart).collect();
+        for ((_, p), is_apart) in found.iter_mut().zip(apart) {
+            *p = if is_apart { strokes::doubted(p) } else { row.believe(p) };
         }
         doubt_parts_of_words(&mut found);
         let bounds = bounds_of(&found).into_iter().reduce(|a, b| a.union(&b));
@@ -397,38 +393,6 @@ fn doubt_parts_of_words(found: &mut [Found]) {
             found[i].1.iter_mut().for_each(|p| *p *= BESIDE);
         }
     }
-}
-
-/// Strokes are everywhere in a picture of something else: among more that is no digit, and without a
-/// sure digit that is more than a stroke, a 1 is hardly one.
-fn doubt_lone_strokes(lines: &mut [Vec<Found>]) {
-    let all = || lines.iter().flatten().map(|(_, p)| best(p));
-    let no_digit = all().filter(|(_, p)| *p < NO_DIGIT).count();
-    let ones = all().filter(|(digit, p)| *digit == 1 && *p >= NO_DIGIT).count();
-    if no_digit > ones && !all().any(|(digit, p)| digit != 1 && p >= row::CERTAIN) {
-        let is_one = |p: &[f32; 10]| best(p).0 == 1 && best(p).1 >= NO_DIGIT;
-        let strokes = lines.iter_mut().flatten().filter(|(_, p)| is_one(p));
-        strokes.for_each(|(_, p)| p.iter_mut().for_each(|p| *p *= STROKE));
-    }
-}
-
-/// How high the sure digits of a picture are but for ones, in pixels; `None` where too few tell.
-fn usual_height(lines: &[Vec<Found>]) -> Option<usize> {
-    let is_sure = |p: &[f32; 10]| best(p).0 != 1 && best(p).1 >= row::CERTAIN;
-    let sure = lines.iter().flatten().filter(|(_, p)| is_sure(p));
-    let heights = sure.map(|(glyph, _)| glyph.bounds.height);
-    vision::median(heights.clone()).filter(|_| heights.count() >= TELL_HEIGHT)
-}
-
-/// Edges of a sheet, tears and hairs are no ones: whether thing `i` of a line is a 1 of which the
-/// network is not sure, that stands alone and is much higher or lower than the `usual` digit.
-fn is_stroke_apart(line: &[Found], i: usize, usual: usize) -> bool {
-    let (glyph, p) = &line[i];
-    let begins = i == 0 || glyph.gap_before;
-    let ends = line.get(i + 1).is_none_or(|(next, _)| next.gap_before);
-    let (height, usual) = (glyph.bounds.height as f32, usual as f32);
-    let strange = height > HEIGHTS * usual || height * HEIGHTS < usual;
-    begins && ends && strange && best(p).0 == 1 && best(p).1 < row::CERTAIN
 }
 
 fn candidates(probabilities: &[f32; 10]) -> [(u8, f32); 2] {
@@ -596,43 +560,5 @@ mod tests {
             let picture = GrayImage::new(side, side, pixels);
             assert_eq!(Recognizer::bundled().read(&picture).text(), "", "{side}");
         }
-    }
-
-    #[test]
-    fn strokes_in_a_picture_of_something_else_are_no_ones() {
-        let doubted = |found: &[(usize, f32)]| {
-            let mut line = sevens(&vec![0.0; found.len()]);
-            for ((_, p), (digit, confidence)) in line.iter_mut().zip(found) {
-                p[*digit] = *confidence;
-            }
-            let mut lines = vec![line];
-            doubt_lone_strokes(&mut lines);
-            best(&lines[0][0].1).1 < MIN_CONFIDENCE
-        };
-        assert!(doubted(&[(1, 0.98), (3, 0.1), (5, 0.0)]));
-        assert!(doubted(&[(1, 1.0), (3, 0.1), (5, 0.0)]));
-        // Beside another digit, among other ones, and if it is no 1.
-        assert!(!doubted(&[(1, 0.98), (3, 0.1), (5, 0.0), (8, 0.95)]));
-        assert!(!doubted(&[(1, 0.98), (1, 0.9), (1, 0.7), (3, 0.1), (5, 0.0)]));
-        assert!(!doubted(&[(7, 0.8), (3, 0.1), (5, 0.0)]));
-    }
-
-    #[test]
-    fn a_stroke_apart_that_is_not_as_high_as_the_digits_is_no_one() {
-        let is_one = |height: usize, confidence: f32, gap_before: bool| {
-            let mut line = sevens(&[0.99, 0.95, 0.9, 0.0]);
-            let (glyph, p) = &mut line[3];
-            (glyph.bounds.height, glyph.gap_before, p[1]) = (height, gap_before, confidence);
-            let usual = usual_height(&[line.clone()]);
-            let mut reading = Reading::default();
-            Recognizer::bundled().report(line, usual, &mut reading);
-            reading.digits().count() == 4
-        };
-        // The sure digits are 20 pixels high.
-        assert!(!is_one(40, 0.8, true) && !is_one(10, 0.8, true) && !is_one(10, 0.4, true));
-        // As high as they are, sure, or in their number.
-        assert!(is_one(28, 0.8, true) && is_one(40, 0.95, true) && is_one(40, 0.8, false));
-        // Two sure digits do not tell.
-        assert_eq!(usual_height(&[sevens(&[0.99, 0.95, 0.8])]), None);
     }
 }

@@ -80,8 +80,7 @@ pub fn teach(
         pictures: Examples::default(),
         things: Examples::default(),
     };
-    let mut recipe = recipe(model);
-    recipe.training.plain = last_round(options.epochs.unwrap_or(EPOCHS));
+    let recipe = recipe(model, options.epochs.unwrap_or(EPOCHS));
     let mut trained = train_from(model.params.clone(), &recipe, &split, options, progress)?;
     trained.model.training.steered |= model.training.steered;
     let measure = |digits: &Dataset| {
@@ -94,12 +93,6 @@ pub fn teach(
     Ok(Lesson { learned_from: learned.len(), mine, others, interrupted, model: trained.model })
 }
 
-/// The share of a lesson that shows digits as they are: distorted ones are softer than what will be
-/// read. Of a single round, none.
-fn last_round(epochs: u32) -> f32 {
-    if epochs > 1 { 1.0 / epochs as f32 } else { 0.0 }
-}
-
 /// Own digits, repeated, and built-in ones.
 fn mixture(learned: &Dataset, sample: &Dataset) -> Dataset {
     let repeats = (MIXED_IN / learned.len()).clamp(1, MOST_REPEATS);
@@ -109,8 +102,8 @@ fn mixture(learned: &Dataset, sample: &Dataset) -> Dataset {
     Dataset::new(images, labels).expect("both halves are whole")
 }
 
-/// What a lesson does: the model's own network, trained gently.
-pub fn recipe(model: &Model) -> Recipe {
+/// What a lesson of so many `epochs` does: the model's own network, trained gently.
+pub fn recipe(model: &Model, epochs: u32) -> Recipe {
     let is_dense = |layer: &Layer| matches!(layer, Layer::Dense { .. });
     let recipe = &model.training.recipe;
     let name = if recipe.ends_with(TAUGHT) { recipe.clone() } else { format!("{recipe}{TAUGHT}") };
@@ -128,13 +121,14 @@ pub fn recipe(model: &Model) -> Recipe {
             // What convolutions have learned to see holds for every hand. To train only what makes
             // digits of it takes a third of the time and learns as much.
             frozen: model.network.layers().iter().position(is_dense).unwrap_or(0),
-            epochs: EPOCHS,
+            epochs,
             batch: 32,
             learning_rate: 0.02,
             schedule: Schedule::Cosine,
             momentum: 0.9,
             weight_decay: 0.0,
-            plain: last_round(EPOCHS),
+            // The last round shows digits as they are: distorted ones are softer than what will be read.
+            plain: if epochs > 1 { 1.0 / epochs as f32 } else { 0.0 },
             shuffle: true,
             augment: Some(Augment {
                 shift: 1.0,

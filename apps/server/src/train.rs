@@ -311,7 +311,7 @@ async fn lesson(
         let error = format!("a lesson has 1 to {MOST_DIGITS} digits, not {}", mine.len());
         return Err(ApiError::invalid(error, "mark some digits first, or send fewer"));
     }
-    let recipe = teach::recipe(recognizer.model());
+    let recipe = teach::recipe(recognizer.model(), teach::EPOCHS);
     let (run, gone) =
         app.runs.begin(Kind::Teach, &name, recipe, teach::EPOCHS, mine.len(), false)?;
     make_room(&app, &run, gone, recognizer.model(), Origin::Taught)?;

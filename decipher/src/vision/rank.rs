@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 
 /// The value that `part` of `of` equal parts of the values lie below, at least nearly: with 1 of 2
-/// their median, the upper one of two; `None` if there are none, or if all parts are asked for. No value is a
-/// NaN.
+/// their median, the upper one of two; `None` if there are none, or if `part` is not below `of`. No
+/// value is a NaN.
 pub fn ranked<T: PartialOrd>(values: impl Iterator<Item = T>, part: usize, of: usize) -> Option<T> {
     let mut values: Vec<T> = values.collect();
     let rank = values.len() * part / of;

@@ -106,8 +106,9 @@ fn erase_paler(mask: &mut Mask, ink: &GrayImage, axis: Axis, line: &[Stretch]) {
         ink.row(y)[x]
     };
     let darkest = |(at, stretch): &Stretch| stretch.clone().map(|i| value(*at, i)).max();
-    let darkness = |part: usize| ranked(line.iter().filter_map(darkest), 1, part).map(f32::from);
-    let (Some(usual), Some(pale)) = (darkness(2), darkness(8)) else { return };
+    let darkness: Vec<u8> = line.iter().filter_map(darkest).collect();
+    let at = |part: usize| ranked(darkness.iter().copied(), 1, part).map(f32::from);
+    let (Some(usual), Some(pale)) = (at(2), at(8)) else { return };
     let most = usual + (DARKER * usual).max(3.0 * (usual - pale));
     for (at, stretch) in line {
         for across in stretch.clone().filter(|&i| f32::from(value(*at, i)) <= most) {
