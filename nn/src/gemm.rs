@@ -5,7 +5,8 @@
 //!
 //! Every element of the result is one chain of multiply-adds in the order of `k`, whatever the
 //! tile it falls into: no size and no instruction set with FMA changes a bit of it. Only a product
-//! with a single row, which would spend its time waiting for that chain, has four of them.
+//! with a single row, which would spend its time waiting for that chain, has four of them for every
+//! [`BLOCK`] terms, and leaves out what is multiplied by 0.
 //! Single-threaded.
 
 // Tiles are indexed by number throughout, as in the formula.
@@ -117,7 +118,8 @@ pub(crate) fn gemm<S: Simd>(
     }
 }
 
-/// [`gemm`] for one row.
+/// [`gemm`] for one row. Rows of `b` that are multiplied by 0, after a ReLU half of them, are not
+/// read: one row has to wait for the memory.
 ///
 /// # Safety
 /// As [`gemm`] checks; `c` holds `n` floats.
@@ -130,57 +132,71 @@ unsafe fn single_row<S: Simd>(
     c: *mut f32,
     start: Start,
 ) {
-    let mut column = 0;
-    while column < n {
-        // SAFETY: columns stay below `n`; the caller vouches for the rest.
-        column += LANES
-            * unsafe {
-                let (b, c) = (b.add(column), c.add(column));
-                let start = match start {
-                    Start::Zero => ZEROS.as_ptr(),
-                    Start::Row(row) => row.as_ptr().add(column),
-                    Start::Add => c.cast_const(),
+    for (block, columns) in a.columns.chunks(BLOCK).enumerate() {
+        let start = if block == 0 { start } else { Start::Add };
+        let (mut terms, mut count) = ([(0u32, 0.0); BLOCK], 0);
+        for (k, &column) in (0..).zip(columns) {
+            // SAFETY: `gemm` has checked all places.
+            let x = unsafe { *a.values.as_ptr().add((a.rows[0] + column) as usize) };
+            terms[count] = (k, x);
+            count += usize::from(x != 0.0);
+        }
+        let mut column = 0;
+        while column < n {
+            // SAFETY: columns stay below `n`; the caller vouches for the rest.
+            column += LANES
+                * unsafe {
+                    let (b, c) = (b.add(block * BLOCK * n + column), c.add(column));
+                    let start = match start {
+                        Start::Zero => ZEROS.as_ptr(),
+                        Start::Row(row) => row.as_ptr().add(column),
+                        Start::Add => c.cast_const(),
+                    };
+                    let terms = &terms[..count];
+                    match (n - column) / LANES {
+                        4.. => single_row_tile::<S, 4>(s, terms, (b, n), c, start),
+                        2.. => single_row_tile::<S, 2>(s, terms, (b, n), c, start),
+                        _ => single_row_tile::<S, 1>(s, terms, (b, n), c, start),
+                    }
                 };
-                match (n - column) / LANES {
-                    4.. => single_row_tile::<S, 4>(s, a, (b, n), c, start),
-                    2.. => single_row_tile::<S, 2>(s, a, (b, n), c, start),
-                    _ => single_row_tile::<S, 1>(s, a, (b, n), c, start),
-                }
-            };
+        }
     }
 }
 
-/// `N` vectors of [`single_row`]. Returns `N`.
+/// `N` vectors of [`single_row`]: each of the `terms` is a row of `b` and what it is multiplied by.
+/// Returns `N`.
 ///
 /// # Safety
 /// As [`single_row`]; `start` holds `N` vectors.
 #[inline(always)]
 unsafe fn single_row_tile<S: Simd, const N: usize>(
     s: S,
-    a: Gathered,
+    terms: &[(u32, f32)],
     (b, n): Right,
     c: *mut f32,
     start: *const f32,
 ) -> usize {
-    // SAFETY: the caller vouches for the shapes; `k` stays below the number of columns.
-    unsafe {
-        let values = a.values.as_ptr().add(a.rows[0] as usize);
-        let mut sums = [[s.splat(0.0); N]; 4];
-        let mut k = 0;
-        while k < a.columns.len() {
-            for (chain, sums) in sums.iter_mut().enumerate().take(a.columns.len() - k) {
-                let x = s.splat(*values.add(*a.columns.get_unchecked(k + chain) as usize));
-                let row = b.add((k + chain) * n);
-                for j in 0..N {
-                    sums[j] = s.mul_add(x, s.load(row.add(j * LANES)), sums[j]);
-                }
-            }
-            k += 4;
-        }
+    let mut sums = [[s.splat(0.0); N]; 4];
+    // SAFETY: the caller vouches for the shapes.
+    let add = |sums: &mut [S::V; N], (k, x): (u32, f32)| unsafe {
+        let (x, row) = (s.splat(x), b.add(k as usize * n));
         for j in 0..N {
-            let sum = s.total([sums[0][j], sums[1][j], sums[2][j], sums[3][j]]);
-            s.store(c.add(j * LANES), s.add(s.load(start.add(j * LANES)), sum));
+            sums[j] = s.mul_add(x, s.load(row.add(j * LANES)), sums[j]);
         }
+    };
+    let (fours, rest) = terms.as_chunks::<4>();
+    for four in fours {
+        for i in 0..4 {
+            add(&mut sums[i], four[i]);
+        }
+    }
+    for i in 0..rest.len() {
+        add(&mut sums[i], rest[i]);
+    }
+    for j in 0..N {
+        let sum = s.total([sums[0][j], sums[1][j], sums[2][j], sums[3][j]]);
+        // SAFETY: the caller vouches for `start` and `c`.
+        unsafe { s.store(c.add(j * LANES), s.add(s.load(start.add(j * LANES)), sum)) };
     }
     N
 }

@@ -1,5 +1,6 @@
 //! Forward and backward through all layers, and the memory that one pass needs.
 
+use std::ops::Range;
 use std::sync::Mutex;
 
 use crate::aligned::{Aligned, padded};
@@ -18,6 +19,8 @@ use crate::sparse::Inputs;
 pub struct Workspace {
     /// Most samples of a pass.
     samples: usize,
+    /// As many go through its [light](Network::light) layers at a time.
+    few: usize,
     outputs: Aligned,
     /// The samples side by side, where the first layer cannot read them where they are.
     input: Aligned,
@@ -64,7 +67,7 @@ impl Workspaces {
 impl Workspace {
     fn gather(&mut self, net: &Network, inputs: Inputs, rows: &[u32]) {
         let samples = rows.len();
-        assert!(samples <= self.samples, "{samples} samples in a pass of {}", self.samples);
+        assert!(samples <= self.few, "{samples} samples in a pass of {}", self.few);
         inputs.check(net.inputs());
         if reads_sparse(net, inputs) {
             return;
@@ -72,7 +75,7 @@ impl Workspace {
         let grid = net.input;
         let line = grid.shape.width * grid.shape.channels;
         if self.input.is_empty() {
-            self.input = Aligned::zeros(self.samples * grid.sample());
+            self.input = Aligned::zeros(self.few * grid.sample());
         }
         for (to, &row) in self.input.chunks_exact_mut(grid.sample()).zip(rows) {
             let places = (0..grid.shape.height).map(|y| grid.at(y, 0));
@@ -122,26 +125,51 @@ impl Network {
         samples.next_power_of_two().clamp(8, PASS)
     }
 
+    /// Layers before the first that has more weights than values. Few samples at a time go through
+    /// these, so that their values stay in cache, and many through the rest, so that its weights do.
+    fn light(&self) -> usize {
+        let heavy = |p: &Placed| p.weight.len() > p.input.sample() + p.output.sample();
+        self.placed.iter().position(heavy).unwrap_or(self.placed.len())
+    }
+
+    /// The buffer that the light layers end in.
+    fn kept(&self) -> usize {
+        self.placed[..self.light()].last().map_or(0, |p| p.buffer)
+    }
+
     /// Memory for up to `samples` samples at a time.
     pub fn workspace(&self, samples: usize) -> Workspace {
-        Workspace {
-            outputs: Aligned::zeros(samples * padded(self.outputs())),
-            ..self.pass_workspace(samples.clamp(1, self.close()))
-        }
+        let most = if self.light() == 0 { self.close() } else { PASS };
+        let passed = samples.clamp(1, most);
+        let values: usize = self.buffers[..self.kept()].iter().map(Grid::sample).sum();
+        let few = CACHE / (2 * size_of::<f32>() * values.max(1));
+        let outputs = Aligned::zeros(samples * padded(self.outputs()));
+        Workspace { outputs, ..self.memory(passed, few.clamp(1, passed)) }
     }
 
     /// Memory for passes over up to `samples` samples, without outputs of their own.
     pub(crate) fn pass_workspace(&self, samples: usize) -> Workspace {
-        let buffers =
-            || self.buffers.iter().map(|g| Aligned::zeros(samples * g.sample())).collect();
-        let places = |p: &Placed| p.conv2d().map(|conv| conv.places(samples));
+        self.memory(samples, samples)
+    }
+
+    /// Memory for passes over `samples` samples, of which `few` go through the light layers at a time.
+    fn memory(&self, samples: usize, few: usize) -> Workspace {
+        let (light, kept) = (self.light(), self.kept());
+        let few = if light == 0 { samples } else { few };
+        let buffer = |(b, grid): (usize, &Grid)| {
+            Aligned::zeros(if b < kept { few } else { samples } * grid.sample())
+        };
+        let places = |(l, p): (usize, &Placed)| {
+            p.conv2d().map(|conv| conv.places(if l < light { few } else { samples }))
+        };
         Workspace {
             samples,
+            few,
             outputs: Aligned::zeros(0),
             input: Aligned::zeros(0),
-            values: buffers(),
+            values: self.buffers.iter().enumerate().map(buffer).collect(),
             d_values: Vec::new(),
-            places: self.placed.iter().map(places).collect(),
+            places: self.placed.iter().enumerate().map(places).collect(),
             statistics: self.placed.iter().map(|p| Aligned::zeros(p.statistics.len())).collect(),
         }
     }
@@ -166,16 +194,40 @@ impl Network {
             rows.len(),
             workspace.outputs.len() / width
         );
-        let (layers, last) = (&self.placed[..], self.buffers.len() - 1);
+        let last = self.buffers.len() - 1;
         for (pass, rows) in rows.chunks(workspace.samples).enumerate() {
-            workspace.gather(self, inputs, rows);
-            let w = &mut *workspace;
-            Kernel::chosen().run(Forward { net: self, layers, params, inputs, rows, workspace: w });
+            self.pass_forward(params, inputs, rows, workspace, self.placed.len());
             let first = pass * workspace.samples * width;
             workspace.outputs[first..][..rows.len() * width]
                 .copy_from_slice(&workspace.values[last][..rows.len() * width]);
         }
         &workspace.outputs[..rows.len() * width]
+    }
+
+    /// The samples `rows`, of one pass, through all layers before `end`.
+    fn pass_forward(
+        &self,
+        params: &Params,
+        inputs: Inputs,
+        rows: &[u32],
+        workspace: &mut Workspace,
+        end: usize,
+    ) {
+        let (light, few) = (self.light().min(end), workspace.few);
+        let mut run = |layers: Range<usize>, rows: &[u32], before: usize| {
+            if layers.start == 0 {
+                workspace.gather(self, inputs, rows);
+            }
+            let w = &mut *workspace;
+            let forward = Forward { net: self, layers, params, inputs, rows, before, workspace: w };
+            Kernel::chosen().run(forward);
+        };
+        if rows.len() > few {
+            rows.chunks(few).enumerate().for_each(|(i, rows)| run(0..light, rows, i * few));
+            run(light..end, rows, 0);
+        } else {
+            run(0..end, rows, 0);
+        }
     }
 
     /// What comes out of layer `l` for the samples `rows` of `inputs`: all values of a sample
@@ -191,13 +243,10 @@ impl Network {
         rows: &[u32],
         workspace: &mut Workspace,
     ) -> Vec<f32> {
-        let layers = &self.placed[..=l];
         let Placed { buffer, output, .. } = self.placed[l];
         let mut all = Vec::with_capacity(rows.len() * output.shape.values());
-        for rows in rows.chunks(workspace.samples) {
-            workspace.gather(self, inputs, rows);
-            let w = &mut *workspace;
-            Kernel::chosen().run(Forward { net: self, layers, params, inputs, rows, workspace: w });
+        for rows in rows.chunks(workspace.few) {
+            self.pass_forward(params, inputs, rows, workspace, l + 1);
             for at in output.pixels(rows.len()) {
                 let pixel = &workspace.values[buffer][at as usize..];
                 all.extend_from_slice(&pixel[..output.shape.channels]);
@@ -258,24 +307,31 @@ impl Network {
         workspace: &mut Workspace,
         grads: &mut Params,
     ) -> f64 {
+        if workspace.few < workspace.samples {
+            // Backward, the values of all layers are needed.
+            let outputs = std::mem::replace(&mut workspace.outputs, Aligned::zeros(0));
+            *workspace = Workspace { outputs, ..self.pass_workspace(workspace.samples) };
+        }
         workspace.gather(self, inputs, rows);
         if workspace.d_values.is_empty() {
             let samples = workspace.samples;
             let zeros = |g: &Grid| Aligned::zeros(samples * g.sample());
             workspace.d_values = self.buffers.iter().map(zeros).collect();
         }
-        let layers = &self.placed[..];
-        let forward = Forward { net: self, layers, params, inputs, rows, workspace };
+        let layers = 0..self.placed.len();
+        let forward = Forward { net: self, layers, params, inputs, rows, before: 0, workspace };
         Kernel::chosen().run(Gradient { forward, transposed, labels, objective, scale, key, grads })
     }
 }
 
 struct Forward<'a> {
     net: &'a Network,
-    layers: &'a [Placed],
+    layers: Range<usize>,
     params: &'a Params,
     inputs: Inputs<'a>,
     rows: &'a [u32],
+    /// Samples of the pass that went through these layers before; what these end in keeps them.
+    before: usize,
     workspace: &'a mut Workspace,
 }
 
@@ -286,13 +342,16 @@ impl Forward<'_> {
     fn forward<S: Simd>(&mut self, s: S, training: Option<(usize, u64)>) {
         let samples = self.rows.len();
         let Workspace { input, values, places, statistics, .. } = &mut *self.workspace;
-        for (l, p) in self.layers.iter().enumerate() {
+        let placed = &self.net.placed;
+        let last = placed[self.layers.end - 1].buffer;
+        for (l, p) in placed.iter().enumerate().take(self.layers.end).skip(self.layers.start) {
             let training = training.filter(|&(frozen, _)| l >= frozen);
-            let (before, rest) = values.split_at_mut(p.buffer);
+            let (sources, rest) = values.split_at_mut(p.buffer);
             let source =
-                p.source.map_or(&input[..], |b| if b < p.buffer { &before[b] } else { &[] });
-            let output = &mut rest[0][..];
-            let params = |range: &std::ops::Range<usize>| &self.params.values[range.clone()];
+                p.source.map_or(&input[..], |b| if b < p.buffer { &sources[b] } else { &[] });
+            let before = if p.buffer == last { self.before * p.output.sample() } else { 0 };
+            let output = &mut rest[0][before..];
+            let params = |range: &Range<usize>| &self.params.values[range.clone()];
             match p.layer {
                 Layer::Dense { .. } | Layer::Conv2d { .. } => {
                     let params = (params(&p.weight), params(&p.bias));
@@ -304,6 +363,9 @@ impl Forward<'_> {
                     } else {
                         let conv = p.conv2d().expect("it is a convolution");
                         let places = places[l].as_mut().expect("it has places");
+                        if self.before == 0 {
+                            conv.prepare(s, params.0, places);
+                        }
                         conv.forward(s, params, places, samples, source, output);
                     }
                 }
@@ -443,5 +505,53 @@ impl Task for Gradient<'_> {
             }
         }
         loss
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::init::Init;
+    use crate::layers::activation::Activation;
+    use crate::rng::Rng;
+    use crate::shape::Shape;
+
+    #[test]
+    fn a_few_samples_at_a_time_through_the_light_layers_give_what_all_at_once_do() {
+        let conv = |outputs, pad| Layer::Conv2d { outputs, kernel: (3, 3), stride: 1, pad };
+        let relu = Layer::Activation(Activation::Relu);
+        let layers = [
+            conv(32, 1),
+            relu,
+            conv(40, 0),
+            Layer::BatchNorm,
+            relu,
+            Layer::MaxPool2d { size: 2 },
+            Layer::Dense { outputs: 20 },
+            relu,
+            Layer::Dense { outputs: 10 },
+        ];
+        let net = Network::new(Shape { height: 28, width: 28, channels: 1 }, &layers).unwrap();
+        let params = net.init(Init::He, 3);
+        let mut rng = Rng::new(4, &[]);
+        let images: Vec<f32> = (0..40 * net.inputs()).map(|_| rng.normal()).collect();
+        let rows: Vec<u32> = (0..40).rev().collect();
+        let mut workspace = net.workspace(40);
+        assert!(workspace.few < workspace.samples && workspace.samples < 40);
+        let mut plain = net.pass_workspace(40);
+        plain.outputs = Aligned::zeros(40 * padded(10));
+        for l in 0..layers.len() {
+            let values = |workspace: &mut Workspace| {
+                net.layer_values(l, &params, Inputs::Dense(&images), &rows, workspace)
+            };
+            // Where one sample is left, its dense layers sum up in another order.
+            for (a, b) in values(&mut workspace).iter().zip(values(&mut plain)) {
+                assert!((a - b).abs() <= 1e-5 * (1.0 + b.abs()), "layer {l}: {a}, not {b}");
+            }
+        }
+        let outputs = |workspace: &mut Workspace| {
+            net.forward(&params, Inputs::Dense(&images), &rows, workspace).to_vec()
+        };
+        assert_eq!(outputs(&mut workspace), outputs(&mut plain));
     }
 }

@@ -42,7 +42,8 @@ fn every_kernel_equals_the_plain_loops_on_all_sizes_around_the_tiles() {
                     let column = |p: usize| p / len * step + p % len;
                     let columns: Vec<u32> = (0..k).map(|p| column(p) as u32).collect();
                     let c_rows: Vec<u32> = (0..m).map(|i| (i * (n + 16) + 16) as u32).collect();
-                    let values = random(2 * m + count * step + len);
+                    let mut values = random(2 * m + count * step + len);
+                    values.iter_mut().step_by(3).for_each(|v| *v = 0.0);
                     let (b, bias, before) = (random(k * n), random(n), random(m * (n + 16) + 16));
                     let a = Gathered { values: &values, rows: &rows, columns: &columns };
                     let a_at = |i: usize, p: usize| values[2 * i + column(p)];
@@ -64,17 +65,26 @@ fn every_kernel_equals_the_plain_loops_on_all_sizes_around_the_tiles() {
                                     Start::Row(bias) => bias[j],
                                     Start::Add => before[c_rows[i] as usize + j],
                                 };
-                                let chain = |first, p: usize, step: usize| {
-                                    (p..k).step_by(step).fold(first, |sum, p| {
+                                let chain = |first, terms: &[usize]| {
+                                    terms.iter().fold(first, |sum, &p| {
                                         mul_add(a_at(i, p), b[p * n + j], sum)
                                     })
                                 };
+                                let all: Vec<usize> = (0..k).collect();
+                                // A single row leaves zeros out and sums up in four chains.
+                                let in_chains = |sum, block: &[usize]| {
+                                    let terms = block.iter().copied();
+                                    let terms: Vec<_> =
+                                        terms.filter(|&p| a_at(i, p) != 0.0).collect();
+                                    let [a, b, c, d] = [0, 1, 2, 3].map(|first| {
+                                        let terms = terms.iter().copied().skip(first).step_by(4);
+                                        chain(0.0, &terms.collect::<Vec<_>>())
+                                    });
+                                    sum + ((a + b) + (c + d))
+                                };
                                 let want = match m {
-                                    1 => {
-                                        let [a, b, c, d] = [0, 1, 2, 3].map(|p| chain(0.0, p, 4));
-                                        first + ((a + b) + (c + d))
-                                    }
-                                    _ => chain(first, 0, 1),
+                                    1 => all.chunks(BLOCK).fold(first, in_chains),
+                                    _ => chain(first, &all),
                                 };
                                 assert_eq!(c[c_rows[i] as usize + j], want, "{what}: {i}, {j}");
                             }

@@ -92,6 +92,14 @@ impl Conv2d {
         Gathered { values, rows, columns: &places.inputs }
     }
 
+    /// To be called before [`Conv2d::forward`] if the weights may be others than at its last call.
+    #[inline(always)]
+    pub fn prepare<S: Simd>(&self, s: S, weight: &[f32], places: &mut Places) {
+        if let Some(winograd) = &mut places.winograd {
+            winograd.prepare(s, weight);
+        }
+    }
+
     /// `output = input * weight + bias`, for each window of each sample.
     #[inline(always)]
     pub fn forward<S: Simd>(
@@ -104,7 +112,7 @@ impl Conv2d {
         output: &mut [f32],
     ) {
         if let Some(winograd) = &mut places.winograd {
-            return winograd.forward(s, self, (weight, bias), samples, input, output);
+            return winograd.forward(s, self, bias, samples, input, output);
         }
         let a = self.windows(places, samples, input);
         let outputs = &places.outputs[..a.rows.len()];

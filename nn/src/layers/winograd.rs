@@ -114,18 +114,23 @@ impl Winograd {
         })
     }
 
+    /// As [`Conv2d::prepare`].
+    #[inline(always)]
+    pub fn prepare<S: Simd>(&mut self, s: S, weight: &[f32]) {
+        transform_weights(s, weight, &mut self.weights);
+    }
+
     /// As [`Conv2d::forward`].
     #[inline(always)]
     pub fn forward<S: Simd>(
         &mut self,
         s: S,
         conv: &Conv2d,
-        (weight, bias): (&[f32], &[f32]),
+        bias: &[f32],
         samples: usize,
         input: &[f32],
         output: &mut [f32],
     ) {
-        transform_weights(s, weight, &mut self.weights);
         for samples in self.groups(samples) {
             self.transform_inputs(s, conv, samples.clone(), input);
             let tiles = samples.len() * self.tiles.0 * self.tiles.1;
@@ -570,6 +575,7 @@ mod tests {
             let (mut d_weight, mut d_bias) = (vec![0.5; weight.len()], vec![0.5; self.bias.len()]);
             let mut transposed = vec![0.0; conv.transposed_len()];
             conv.transpose(weight, &mut transposed);
+            conv.prepare(s, weight, &mut places);
             conv.forward(s, (weight, self.bias), &mut places, samples, input, &mut output);
             let d_params = (&mut d_weight[..], &mut d_bias[..]);
             conv.backward_params(s, &mut places, samples, input, self.d_output, d_params);
