@@ -103,7 +103,7 @@ fn find_line(
     }
     // Its soft side may still be seen for a while.
     let faint = paper + (dark - paper) / 4;
-    let end = (middle..depth / 3).find(|&off| darkness(off, lean, 50) <= faint)?;
+    let end = (middle..depth * 2 / 5).find(|&off| darkness(off, lean, 50) <= faint)?;
     Some(Line { middle, end: end + lean.unsigned_abs().div_ceil(2) })
 }
 
@@ -181,6 +181,18 @@ mod tests {
             assert!((SIDE - 10..=SIDE - 5).contains(&inside.right()), "{inside:?}");
             assert!((SIDE - 10..=SIDE - 5).contains(&inside.bottom()), "{inside:?}");
         }
+    }
+
+    #[test]
+    fn a_broad_line_out_of_focus_goes_with_its_soft_side() {
+        let dark = |y: usize| match y {
+            8..14 => 200,
+            14..18 => 120,
+            _ => 3,
+        };
+        let ink = GrayImage::new(SIDE, SIDE, (0..SIDE * SIDE).map(|i| dark(i / SIDE)).collect());
+        let inside = inside(&ink).expect("there is a line");
+        assert!((18..=20).contains(&inside.y) && inside.width == SIDE, "{inside:?}");
     }
 
     #[test]
