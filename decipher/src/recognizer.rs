@@ -257,16 +257,24 @@ impl Recognizer {
             lines = lines_again(lines.concat());
         }
         strokes::doubt_in_pictures_of_something_else(&mut lines);
-        let usual = strokes::usual_height(&lines);
+        let ink = &layout.stages.ink;
+        let usual = strokes::usual_darkness(&lines, ink);
         let mut reading = Reading::default();
-        lines.into_iter().for_each(|found| self.report(found, usual, &mut reading));
+        lines.into_iter().for_each(|found| self.report(found, ink, usual, &mut reading));
         reading
     }
 
-    /// Adds what was found in a line to the `reading` of a picture with digits of `usual` height.
-    fn report(&self, mut found: Vec<Found>, usual: Option<usize>, reading: &mut Reading) {
+    /// Adds what was found in a line to the `reading` of a picture with that `ink`, and digits of
+    /// `usual` darkness.
+    fn report(
+        &self,
+        mut found: Vec<Found>,
+        ink: &GrayImage,
+        usual: Option<u8>,
+        reading: &mut Reading,
+    ) {
         let row = Row::new(found.iter().map(|(glyph, p)| (glyph, p)));
-        let is_apart = |i| usual.is_some_and(|usual| strokes::is_apart(&found, i, usual));
+        let is_apart = |i| usual.is_some_and(|usual| strokes::is_apart(&found, i, ink, usual));
         let apart: Vec<bool> = (0..found.len()).map(is_apart).collect();
         for ((_, p), is_apart) in found.iter_mut().zip(apart) {
             *p = if is_apart { strokes::doubted(p) } else { row.believe(p) };

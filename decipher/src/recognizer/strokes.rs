@@ -2,14 +2,16 @@
 
 use super::row::CERTAIN;
 use super::{Found, NO_DIGIT};
+use crate::image::GrayImage;
 use crate::metrics::best;
 use crate::vision;
 
 /// How sure one can be of a 1 that is perhaps a stroke of something else.
 const STROKE: f32 = 0.25;
-/// So many sure digits tell how high digits are; a 1 is at most so many times as high, or as low.
-const TELL_HEIGHT: usize = 3;
-const HEIGHTS: f32 = 1.67;
+/// So many sure digits tell how dark digits are here.
+const TELL: usize = 3;
+/// What is written has at least this part of the digits' darkness.
+const PALE: f32 = 0.5;
 
 /// Whether these are the probabilities of a sure digit that is more than a stroke.
 fn is_more(p: &[f32; 10]) -> bool {
@@ -34,22 +36,22 @@ pub(super) fn doubt_in_pictures_of_something_else(lines: &mut [Vec<Found>]) {
     }
 }
 
-/// How high the sure digits of a picture are but for ones, in pixels; `None` where too few tell.
-pub(super) fn usual_height(lines: &[Vec<Found>]) -> Option<usize> {
+/// How dark the sure digits of a picture are but for ones (their mean ink); `None` where too few
+/// tell.
+pub(super) fn usual_darkness(lines: &[Vec<Found>], ink: &GrayImage) -> Option<u8> {
     let sure = lines.iter().flatten().filter(|(_, p)| is_more(p));
-    let heights: Vec<usize> = sure.map(|(glyph, _)| glyph.bounds.height).collect();
-    if heights.len() < TELL_HEIGHT { None } else { vision::median(heights.into_iter()) }
+    let all: Vec<u8> = sure.map(|(glyph, _)| glyph.darkness(ink)).collect();
+    if all.len() < TELL { None } else { vision::median(all.into_iter()) }
 }
 
-/// Edges of a sheet, tears and hairs are no ones: whether thing `i` of a line is a 1 of which the
-/// network is not sure, that stands alone and is much higher or lower than the `usual` digit.
-pub(super) fn is_apart(line: &[Found], i: usize, usual: usize) -> bool {
+/// Edges of a sheet, tears, hairs and dirt are no digits: whether thing `i` of a line stands alone, is
+/// much paler than the `usual` digit, and is a 1 or something of which the network is not sure.
+pub(super) fn is_apart(line: &[Found], i: usize, ink: &GrayImage, usual: u8) -> bool {
     let (glyph, p) = &line[i];
     let begins = i == 0 || glyph.gap_before;
     let ends = line.get(i + 1).is_none_or(|(next, _)| next.gap_before);
-    let (height, usual) = (glyph.bounds.height as f32, usual as f32);
-    let strange = height > HEIGHTS * usual || height * HEIGHTS < usual;
-    begins && ends && strange && best(p).0 == 1 && best(p).1 < CERTAIN
+    let is_pale = || f32::from(glyph.darkness(ink)) < PALE * f32::from(usual);
+    begins && ends && (best(p).0 == 1 || best(p).1 < CERTAIN) && is_pale()
 }
 
 #[cfg(test)]
@@ -57,6 +59,7 @@ mod tests {
     use super::super::tests::sevens;
     use super::super::{MIN_CONFIDENCE, Reading, Recognizer};
     use super::*;
+    use crate::vision::{Component, Run};
 
     #[test]
     fn strokes_in_a_picture_of_something_else_are_no_ones() {
@@ -77,37 +80,49 @@ mod tests {
         assert!(!doubted(&[(7, 0.8), (3, 0.1), (5, 0.0)]));
     }
 
-    #[test]
-    fn a_stroke_apart_that_is_not_as_high_as_the_digits_is_no_one() {
-        let is_one = |height: usize, confidence: f32, gap_before: bool| {
-            let mut line = sevens(&[0.99, 0.95, 0.9, 0.0]);
-            let (glyph, p) = &mut line[3];
-            (glyph.bounds.height, glyph.gap_before, p[1]) = (height, gap_before, confidence);
-            let usual = usual_height(&[line.clone()]);
-            let mut reading = Reading::default();
-            Recognizer::bundled().report(line, usual, &mut reading);
-            reading.digits().count() == 4
-        };
-        // The sure digits are 20 pixels high.
-        assert!(!is_one(40, 0.8, true) && !is_one(10, 0.8, true) && !is_one(10, 0.4, true));
-        // As high as they are, sure, or in their number.
-        assert!(is_one(28, 0.8, true) && is_one(40, 0.95, true) && is_one(40, 0.8, false));
-        // Two sure digits do not tell.
-        assert_eq!(usual_height(&[sevens(&[0.99, 0.95, 0.8])]), None);
+    /// Glyphs of 20 x 20 pixels side by side, of the given darkness, and the ink they are in.
+    fn inked(darkness: &[u8], mut line: Vec<Found>) -> (Vec<Found>, GrayImage) {
+        let width = 20 * darkness.len();
+        let ink = (0..width * 20).map(|i| darkness[i % width / 20]).collect();
+        for (i, (glyph, _)) in line.iter_mut().enumerate() {
+            let run = |y| Run { y, start: 20 * i, end: 20 * i + 20 };
+            glyph.pieces = Component::of_runs((0..20).map(run).collect()).into_iter().collect();
+        }
+        (line, GrayImage::new(width, 20, ink))
     }
 
     #[test]
-    fn only_a_one_with_gaps_on_both_sides_is_apart() {
-        let apart = |digit: usize, gap_after: bool| {
-            let mut line = sevens(&[0.0, 0.95]);
-            (line[0].0.bounds.height, line[0].1[digit]) = (40, 0.8);
-            line[1].0.gap_before = gap_after;
-            is_apart(&line, 0, 20)
+    fn what_stands_apart_and_is_paler_than_the_digits_is_none() {
+        let is_digit = |darkness: u8, digit: usize, confidence: f32, gap_before: bool| {
+            let (mut line, ink) =
+                inked(&[200, 180, 190, darkness], sevens(&[0.99, 0.95, 0.92, 0.0]));
+            (line[3].0.gap_before, line[3].1[digit]) = (gap_before, confidence);
+            let usual = usual_darkness(&[line.clone()], &ink);
+            assert_eq!(usual, Some(190));
+            let mut reading = Reading::default();
+            Recognizer::bundled().report(line, &ink, usual, &mut reading);
+            reading.digits().count() == 4
         };
-        assert!(apart(1, true) && !apart(1, false) && !apart(7, true));
-        // Of sure ones, and of nothing, no height is known.
-        let mut ones = sevens(&[0.0; 3]);
-        ones.iter_mut().for_each(|(_, p)| p[1] = 0.99);
-        assert_eq!(usual_height(&[ones]), None);
+        assert!(!is_digit(90, 1, 0.8, true) && !is_digit(90, 7, 0.4, true));
+        // An edge is a sure 1 as well.
+        assert!(!is_digit(90, 1, 0.99, true));
+        // As dark as they are, in their number, or surely more than a stroke.
+        assert!(is_digit(100, 1, 0.8, true) && is_digit(90, 1, 0.8, false));
+        assert!(is_digit(90, 7, 0.95, true));
+    }
+
+    #[test]
+    fn only_what_has_gaps_on_both_sides_is_apart() {
+        let apart = |gap_after: bool| {
+            let (mut line, ink) = inked(&[50, 200], sevens(&[0.5, 0.95]));
+            line[1].0.gap_before = gap_after;
+            is_apart(&line, 0, &ink, 200)
+        };
+        assert!(apart(true) && !apart(false));
+        // Two sure digits do not tell, nor do ones.
+        let (mut line, ink) = inked(&[200; 3], sevens(&[0.99, 0.95, 0.8]));
+        assert_eq!(usual_darkness(&[line.clone()], &ink), None);
+        line.iter_mut().for_each(|(_, p)| p[1] = 1.0);
+        assert_eq!(usual_darkness(&[line], &ink), None);
     }
 }

@@ -74,6 +74,14 @@ impl Glyph {
         Self { bounds: bounds.expect("a glyph has pieces"), gap_before, pixels, pieces }
     }
 
+    /// How dark it is in the whole picture's `ink`: its mean, 0 to 255.
+    pub(crate) fn darkness(&self, ink: &GrayImage) -> u8 {
+        let runs = self.pieces.iter().flat_map(|piece| &piece.runs);
+        let pixels = runs.flat_map(|run| &ink.row(run.y)[run.start..run.end]);
+        let (sum, count) = pixels.fold((0, 0), |(sum, n), &v| (sum + u64::from(v), n + 1));
+        (sum / u64::max(count, 1)) as u8
+    }
+
     /// This and the one on its right as one. `ink` is the whole picture's.
     pub(crate) fn with(&self, right: &Self, ink: &GrayImage) -> Self {
         Self::new(ink, [&self.pieces[..], &right.pieces].concat(), self.gap_before)
