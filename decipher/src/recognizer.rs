@@ -176,7 +176,8 @@ impl Recognizer {
         };
         let sense = |(_, reading): &(Layout, Reading)| {
             let sure: f32 = reading.digits().map(|d| d.confidence).sum();
-            sure - 0.5 * reading.unsure.len() as f32
+            // The text around a few digits does not make them nonsense.
+            sure - 0.5 * reading.unsure.len().min(reading.digits().count()) as f32
         };
         let found_some = |(_, reading): &(Layout, Reading)| !reading.lines.is_empty();
         let mut best = read(Look::Usual);

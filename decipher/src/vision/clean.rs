@@ -81,8 +81,46 @@ pub fn drop_things(components: &mut Vec<Component>, width: usize, height: usize)
     things
 }
 
-/// A digit is at least so many times as long as its strokes are broad.
+/// Drops the lines of tables and puzzles, whose size would pass for that of the writing: what is narrow
+/// and much longer than writing is high, and lattices, which are much larger than each of many written
+/// pieces in their bounds.
+pub fn drop_tables(components: &mut Vec<Component>) {
+    let is_stroke = |c: &&Component| c.extent() >= STROKE * usual_width(std::iter::once(*c));
+    let is_narrow = |c: &Component| c.extent() > NARROW * c.bounds.width.min(c.bounds.height);
+    let written: Vec<&Component> = components.iter().filter(is_stroke).collect();
+    let heights = written.iter().filter(|c| !is_narrow(c)).map(|c| c.bounds.height);
+    let longest = if heights.clone().count() < TELL { None } else { median(heights) };
+    let longest = longest.map_or(usize::MAX, |height| LINE * height);
+    let written: Vec<Rect> = written.iter().map(|c| c.bounds).collect();
+    let mut extents: Vec<usize> = components.iter().map(Component::extent).collect();
+    extents.sort_unstable_by(|a, b| b.cmp(a));
+    let least = extents.get(MOST_LATTICES).map_or(0, |extent| extent + 1);
+    components.retain(|c| {
+        let extent = c.extent();
+        let is_cell = |b: &&Rect| {
+            let size = b.width.max(b.height);
+            size * THING < extent && size * CELLS > extent && c.bounds.union(b) == c.bounds
+        };
+        let is_lattice = || written.iter().filter(is_cell).take(ENCLOSED).count() == ENCLOSED;
+        !(is_narrow(c) && extent > longest || extent >= least && is_lattice())
+    });
+}
+
+/// A line is more than so many times as long as broad, and so many times as long as writing is high,
+/// which so many pieces tell.
+const NARROW: usize = 10;
+const LINE: usize = 6;
+const TELL: usize = 4;
+/// A lattice encloses so many written pieces: what a shadow breaks a digit into is less.
+const ENCLOSED: usize = 16;
+/// It is less than so many times as large as one of them.
+const CELLS: usize = 60;
+/// So many of the largest pieces are looked at.
+const MOST_LATTICES: usize = 64;
+/// A digit is at least so many times as long as its strokes are broad; out of focus,
 const WRITTEN: usize = 3;
+/// at least so many times.
+const STROKE: usize = 2;
 /// What is more than so many times as large as the writing is none.
 const THING: usize = 3;
 
@@ -282,6 +320,29 @@ mod tests {
         let mut pieces = vec![stroke(20, 40), stroke(50, 44), block(80, 50, 7, 160)];
         assert_eq!(drop_things(&mut pieces, 400, 400), []);
         assert_eq!(drop_things(&mut vec![], 400, 400), []);
+    }
+
+    #[test]
+    fn tables_go_and_a_large_digit_over_small_ones_stays() {
+        // Ones in rows of six, 30 pixels high and 40 apart.
+        let digits =
+            |count: usize| (0..count).map(|i| block(20 + 40 * (i % 6), 20 + 40 * (i / 6), 8, 30));
+        let left = |others: &[Component], count: usize| {
+            let mut pieces: Vec<Component> = others.iter().cloned().chain(digits(count)).collect();
+            drop_tables(&mut pieces);
+            assert!(pieces.len() >= count, "digits go");
+            pieces.len() - count
+        };
+        // A line that leans; two lines that cross between the digits.
+        let line = piece((0..300).map(|y| (y, vec![(300 + y / 15, 304 + y / 15)])));
+        let cross = piece((0..300).map(|y| (y, vec![if y == 54 { (0, 300) } else { (54, 57) }])));
+        assert_eq!(left(&[line.clone(), cross.clone()], 36), 0);
+        // Where there is nothing else, or not much, they may be strokes.
+        assert_eq!(left(&[line.clone(), cross.clone()], 0), 2);
+        assert_eq!(left(&[cross], 6), 1);
+        // A one that is a few times as high as the others.
+        assert_eq!(left(&[block(300, 0, 12, 150)], 36), 1);
+        drop_tables(&mut vec![]);
     }
 
     #[test]

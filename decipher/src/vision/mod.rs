@@ -9,7 +9,7 @@
 //! 3. `threshold`: which pixels are ink, or is the paper blank?
 //!    `rules`: ruled lines and squares go.
 //! 4. `components`: pieces of ink.
-//!    `steps`: edges of shadows go.
+//!    `clean`: lines of tables go; `steps`: edges of shadows.
 //! 5. `clean`: specks, ruled lines and frames go.
 //! 6. `join`: pieces of one digit come together.
 //! 7. `lines`: reading order, and gaps between numbers.
@@ -267,6 +267,7 @@ fn find_pieces(stages: &mut Stages, background: &GrayImage, factor: usize, look:
     let least = (width.min(height) / 100).clamp(1, 8);
     stages.components = connected_components(&stages.mask, least);
     if erase {
+        clean::drop_tables(&mut stages.components);
         stages.surroundings = steps::erase_steps(stages, least);
     }
     stages.components.retain(|c| threshold::reaches(&stages.ink, c, threshold));
