@@ -177,21 +177,17 @@ unsafe fn single_row_tile<S: Simd, const N: usize>(
     start: *const f32,
 ) -> usize {
     let mut sums = [[s.splat(0.0); N]; 4];
-    // SAFETY: the caller vouches for the shapes.
-    let add = |sums: &mut [S::V; N], (k, x): (u32, f32)| unsafe {
-        let (x, row) = (s.splat(x), b.add(k as usize * n));
-        for j in 0..N {
-            sums[j] = s.mul_add(x, s.load(row.add(j * LANES)), sums[j]);
-        }
-    };
     let (fours, rest) = terms.as_chunks::<4>();
-    for four in fours {
-        for i in 0..4 {
-            add(&mut sums[i], four[i]);
+    // SAFETY: the caller vouches for the shapes.
+    unsafe {
+        for four in fours {
+            for i in 0..4 {
+                add_term(s, &mut sums[i], four[i], (b, n));
+            }
         }
-    }
-    for i in 0..rest.len() {
-        add(&mut sums[i], rest[i]);
+        for i in 0..rest.len() {
+            add_term(s, &mut sums[i], rest[i], (b, n));
+        }
     }
     for j in 0..N {
         let sum = s.total([sums[0][j], sums[1][j], sums[2][j], sums[3][j]]);
@@ -199,6 +195,24 @@ unsafe fn single_row_tile<S: Simd, const N: usize>(
         unsafe { s.store(c.add(j * LANES), s.add(s.load(start.add(j * LANES)), sum)) };
     }
     N
+}
+
+/// # Safety
+/// As [`single_row_tile`].
+#[inline(always)]
+unsafe fn add_term<S: Simd, const N: usize>(
+    s: S,
+    sums: &mut [S::V; N],
+    (k, x): (u32, f32),
+    (b, n): Right,
+) {
+    // SAFETY: the caller vouches for the row of `b`.
+    unsafe {
+        let (x, row) = (s.splat(x), b.add(k as usize * n));
+        for j in 0..N {
+            sums[j] = s.mul_add(x, s.load(row.add(j * LANES)), sums[j]);
+        }
+    }
 }
 
 type Left<'a> = (*const f32, &'a [u32], &'a [u32]);
