@@ -184,7 +184,7 @@ impl Score {
     fn print_thresholds(&self) {
         println!("reported from  digits right %  wrong %  refused %  no digits reported %");
         let digits = (self.answers.len() - self.nothing).max(1) as f64;
-        for least in [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9] {
+        for least in [0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9] {
             let count = |what: fn(&Scored) -> bool| {
                 self.answers.iter().filter(|a| a.confidence >= least && what(a)).count() as f64
             };

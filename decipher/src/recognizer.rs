@@ -10,6 +10,7 @@ use crate::metrics::best;
 use crate::model::Model;
 use crate::vision::{self, Cutting, Glyph, Layout, Look};
 
+mod hand;
 mod row;
 mod strokes;
 
@@ -17,7 +18,7 @@ use row::Row;
 
 /// Below this confidence, what was found is not called a digit. What other values make of digits and
 /// of what is none is in RECORDS.md.
-pub const MIN_CONFIDENCE: f32 = 0.3;
+pub const MIN_CONFIDENCE: f32 = 0.25;
 
 /// What is read with less confidence is perhaps several digits.
 const SURE: f32 = 0.5;
@@ -258,6 +259,7 @@ impl Recognizer {
             lines = lines_again(lines.concat());
         }
         strokes::doubt_in_pictures_of_something_else(&mut lines);
+        hand::tell_by_likeness(&mut lines);
         let ink = &layout.stages.ink;
         let usual = strokes::usual_darkness(&lines, ink);
         let mut reading = Reading::default();

@@ -7,7 +7,7 @@ use crate::vision::Glyph;
 /// From this confidence on, a digit tells of what stands in its row: each makes the odds that
 /// something there is a digit so many times larger, and up to so many do.
 pub(super) const CERTAIN: f32 = 0.9;
-const ODDS: f32 = 5.0;
+pub(super) const ODDS: f32 = 5.0;
 const MOST_TELL: usize = 3;
 
 /// What stands in a row tells of the rest of it.

@@ -210,7 +210,7 @@ impl Scenes<'_> {
         let aspect = match (drawn, class) {
             // A digit that was drawn fills its square, which is too wide for one.
             (true, NONE) => 0.75 + 0.35 * rng.uniform(),
-            (true, 1) => 0.25 + 0.7 * rng.uniform(),
+            (true, 1) => 0.25 + 0.5 * rng.uniform(),
             (true, _) => 0.45 + 0.5 * rng.uniform(),
             (false, _) => 0.85 + 0.3 * rng.uniform(),
         };
