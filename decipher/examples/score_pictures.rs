@@ -190,7 +190,7 @@ impl Score {
             };
             let (right, wrong) = (count(|a| a.right), count(|a| a.digit && !a.right));
             println!(
-                "{least:<13.1}{:>16.2}{:>9.2}{:>11.2}{:>22.2}",
+                "{least:<13.2}{:>16.2}{:>9.2}{:>11.2}{:>22.2}",
                 100.0 * right / digits,
                 100.0 * wrong / digits,
                 100.0 * (digits - right - wrong) / digits,

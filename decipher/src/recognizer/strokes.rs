@@ -7,7 +7,7 @@ use crate::metrics::best;
 use crate::vision;
 
 /// How sure one can be of a 1 that is perhaps a stroke of something else.
-const STROKE: f32 = 0.25;
+const STROKE: f32 = 0.2;
 /// So many sure digits tell how dark digits are here.
 const TELL: usize = 3;
 /// What is written has at least this part of the digits' darkness.

@@ -1,6 +1,6 @@
 //! Throws away ink that is not writing: specks, ruled lines, frames and what the edge cuts.
 
-use super::{Component, Run, join::distance, median};
+use super::{Component, LEGIBLE, Run, join::distance, median};
 use crate::image::Rect;
 
 /// Size of the writing: the height that a typical piece of ink has, in pixels (0 if there is none).
@@ -81,17 +81,13 @@ pub fn drop_things(components: &mut Vec<Component>, width: usize, height: usize)
     things
 }
 
-/// Drops the lines of tables and puzzles, whose size would pass for that of the writing: what is narrow
-/// and much longer than writing is high, and lattices, which are much larger than each of many written
-/// pieces in their bounds.
+/// Drops the lines of tables and puzzles, whose size would pass for that of the writing: lattices, which
+/// are much larger than each of many written pieces in their bounds, and then what is narrow and much
+/// longer than writing is high.
 pub fn drop_tables(components: &mut Vec<Component>) {
-    let is_stroke = |c: &&Component| c.extent() >= STROKE * usual_width(std::iter::once(*c));
-    let is_narrow = |c: &Component| c.extent() > NARROW * c.bounds.width.min(c.bounds.height);
-    let written: Vec<&Component> = components.iter().filter(is_stroke).collect();
-    let heights = written.iter().filter(|c| !is_narrow(c)).map(|c| c.bounds.height);
-    let longest = if heights.clone().count() < TELL { None } else { median(heights) };
-    let longest = longest.map_or(usize::MAX, |height| LINE * height);
-    let written: Vec<Rect> = written.iter().map(|c| c.bounds).collect();
+    let is_written =
+        |c: &&Component| c.extent() >= LEGIBLE.max(STROKE * usual_width(std::iter::once(*c)));
+    let written: Vec<Rect> = components.iter().filter(is_written).map(|c| c.bounds).collect();
     let mut extents: Vec<usize> = components.iter().map(Component::extent).collect();
     extents.sort_unstable_by(|a, b| b.cmp(a));
     let least = extents.get(MOST_LATTICES).map_or(0, |extent| extent + 1);
@@ -101,9 +97,15 @@ pub fn drop_tables(components: &mut Vec<Component>) {
             let size = b.width.max(b.height);
             size * THING < extent && size * CELLS > extent && c.bounds.union(b) == c.bounds
         };
-        let is_lattice = || written.iter().filter(is_cell).take(ENCLOSED).count() == ENCLOSED;
-        !(is_narrow(c) && extent > longest || extent >= least && is_lattice())
+        extent < least || written.iter().filter(is_cell).take(ENCLOSED).count() < ENCLOSED
     });
+    let is_narrow = |c: &Component| c.extent() > NARROW * c.bounds.width.min(c.bounds.height);
+    let others = components.iter().filter(|c| is_written(c) && !is_narrow(c));
+    let others: Vec<Component> = others.cloned().collect();
+    if others.len() >= TELL {
+        let longest = LINE * writing_height(&others);
+        components.retain(|c| !is_narrow(c) || c.extent() <= longest);
+    }
 }
 
 /// A line is more than so many times as long as broad, and so many times as long as writing is high,
