@@ -112,7 +112,7 @@ pub fn drop_tables(components: &mut Vec<Component>) {
 /// which so many pieces tell.
 const NARROW: usize = 10;
 const LINE: usize = 6;
-const TELL: usize = 4;
+const TELL: usize = 16;
 /// A lattice encloses so many written pieces: what a shadow breaks a digit into is less.
 const ENCLOSED: usize = 16;
 /// It is less than so many times as large as one of them.
