@@ -363,6 +363,7 @@ impl Forward<'_> {
                     } else {
                         let conv = p.conv2d().expect("it is a convolution");
                         let places = places[l].as_mut().expect("it has places");
+                        // The samples of a pass that come later meet the same weights.
                         if self.before == 0 {
                             conv.prepare(s, params.0, places);
                         }

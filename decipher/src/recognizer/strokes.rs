@@ -1,4 +1,4 @@
-//! Strokes that look like a 1 and are none: of pictures of something else, edges of a sheet, tears.
+//! What looks like a digit and is none: strokes of pictures of something else, edges of a sheet, tears, dirt.
 
 use super::row::CERTAIN;
 use super::{Found, NO_DIGIT};
@@ -6,7 +6,7 @@ use crate::image::GrayImage;
 use crate::metrics::best;
 use crate::vision;
 
-/// How sure one can be of a 1 that is perhaps a stroke of something else.
+/// How sure one can be of what is perhaps a stroke of something else, or dirt.
 const STROKE: f32 = 0.2;
 /// So many sure digits tell how dark digits are here.
 const TELL: usize = 3;
@@ -18,7 +18,7 @@ fn is_more(p: &[f32; 10]) -> bool {
     best(p).0 != 1 && best(p).1 >= CERTAIN
 }
 
-/// The probabilities of a 1 that is perhaps a stroke of something else.
+/// The probabilities of what is perhaps a stroke of something else, or dirt.
 pub(super) fn doubted(p: &[f32; 10]) -> [f32; 10] {
     p.map(|p| STROKE * p)
 }

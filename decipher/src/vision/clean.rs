@@ -7,8 +7,8 @@ use crate::image::Rect;
 ///
 /// The median, in which each piece weighs as much as its height squared: a hundred specks then
 /// weigh less than one digit.
-pub fn writing_height(components: &[Component]) -> usize {
-    let mut heights: Vec<usize> = components.iter().map(|c| c.bounds.height).collect();
+pub fn writing_height<'a>(components: impl IntoIterator<Item = &'a Component>) -> usize {
+    let mut heights: Vec<usize> = components.into_iter().map(|c| c.bounds.height).collect();
     heights.sort_unstable();
     let half = heights.iter().map(|h| h * h).sum::<usize>() / 2;
     let mut below = 0;
@@ -40,7 +40,7 @@ pub fn usual_length<'a>(runs: impl Iterator<Item = &'a Run>) -> usize {
 
 /// Pieces much smaller than the writing are dust, or dots.
 pub fn drop_specks(components: &mut Vec<Component>) {
-    let least = writing_height(components) as f32 * SPECK;
+    let least = writing_height(components.iter()) as f32 * SPECK;
     components.retain(|c| c.extent() as f32 >= least);
 }
 
@@ -69,9 +69,11 @@ pub fn drop_things(components: &mut Vec<Component>, width: usize, height: usize)
     let thick = |c: &Component| usual_width(std::iter::once(c));
     let cut_off = |c: &Component| c.reaches_border(width, height);
     let is_written = |c: &&Component| c.extent() >= WRITTEN * thick(c) && !cut_off(c);
-    let written: Vec<Component> = components.iter().filter(is_written).cloned().collect();
-    let (largest, thickest) =
-        (THING * writing_height(&written), THING * usual_width(written.iter()));
+    let written: Vec<&Component> = components.iter().filter(is_written).collect();
+    let (largest, thickest) = (
+        THING * writing_height(written.iter().copied()),
+        THING * usual_width(written.iter().copied()),
+    );
     let is_thing = |c: &Component| c.extent() > largest && (cut_off(c) || thick(c) > thickest);
     let things: Vec<Rect> = components.iter().filter(|c| is_thing(c)).map(|c| c.bounds).collect();
     if written.len() < 2 * things.len() {
@@ -85,8 +87,9 @@ pub fn drop_things(components: &mut Vec<Component>, width: usize, height: usize)
 /// are much larger than each of many written pieces in their bounds, and then what is narrow and much
 /// longer than writing is high.
 pub fn drop_tables(components: &mut Vec<Component>) {
-    let is_written =
-        |c: &&Component| c.extent() >= LEGIBLE.max(STROKE * usual_width(std::iter::once(*c)));
+    let is_written = |c: &&Component| {
+        c.extent() >= LEGIBLE && c.extent() >= STROKE * usual_width(std::iter::once(*c))
+    };
     let written: Vec<Rect> = components.iter().filter(is_written).map(|c| c.bounds).collect();
     let mut extents: Vec<usize> = components.iter().map(Component::extent).collect();
     extents.sort_unstable_by(|a, b| b.cmp(a));
@@ -101,9 +104,9 @@ pub fn drop_tables(components: &mut Vec<Component>) {
     });
     let is_narrow = |c: &Component| c.extent() > NARROW * c.bounds.width.min(c.bounds.height);
     let others = components.iter().filter(|c| is_written(c) && !is_narrow(c));
-    let others: Vec<Component> = others.cloned().collect();
+    let others: Vec<&Component> = others.collect();
     if others.len() >= TELL {
-        let longest = LINE * writing_height(&others);
+        let longest = LINE * writing_height(others);
         components.retain(|c| !is_narrow(c) || c.extent() <= longest);
     }
 }
@@ -119,9 +122,9 @@ const ENCLOSED: usize = 16;
 const CELLS: usize = 60;
 /// So many of the largest pieces are looked at.
 const MOST_LATTICES: usize = 64;
-/// A digit is at least so many times as long as its strokes are broad; out of focus,
+/// A digit is at least so many times as long as its strokes are broad.
 const WRITTEN: usize = 3;
-/// at least so many times.
+/// The same, out of focus.
 const STROKE: usize = 2;
 /// What is more than so many times as large as the writing is none.
 const THING: usize = 3;

@@ -100,7 +100,8 @@ impl Conv2d {
         }
     }
 
-    /// `output = input * weight + bias`, for each window of each sample.
+    /// `output = input * weight + bias`, for each window of each sample; [`Conv2d::prepare`] has had the
+    /// weights.
     #[inline(always)]
     pub fn forward<S: Simd>(
         &self,
