@@ -175,12 +175,6 @@ impl Recognizer {
             let reading = self.read_layout(&layout);
             (layout, reading)
         };
-        let sense = |(_, reading): &(Layout, Reading)| {
-            let sure: f32 = reading.digits().map(|d| d.confidence).sum();
-            // The text around a few digits does not make them nonsense.
-            sure - 0.5 * reading.unsure.len().min(reading.digits().count()) as f32
-        };
-        let found_some = |(_, reading): &(Layout, Reading)| !reading.lines.is_empty();
         let mut best = read(Look::Usual);
         let stages = &best.0.stages;
         if !(stages.rules.is_empty() && stages.surroundings.is_empty()) {
@@ -188,7 +182,7 @@ impl Recognizer {
             let found = !best.1.lines.is_empty();
             let things = if found { stages.surroundings.len() } else { 0 };
             let other = read(Look::AllInk);
-            if found_some(&other) && sense(&other) > sense(&best) + things as f32 {
+            if other.1.gain_over(&best.1) > things as f32 {
                 best = other;
             }
         }
@@ -202,8 +196,7 @@ impl Recognizer {
                 break;
             }
             let other = read(look);
-            let all_sure = found_some(&other) && other.1.unsure.is_empty();
-            if all_sure && sense(&other) > sense(&best) {
+            if other.1.unsure.is_empty() && other.1.gain_over(&best.1) > 0.0 {
                 best = other;
             }
         }
@@ -276,9 +269,10 @@ impl Recognizer {
         usual: Option<u8>,
         reading: &mut Reading,
     ) {
-        let row = Row::new(found.iter().map(|(glyph, p)| (glyph, p)));
         let is_apart = |i| usual.is_some_and(|usual| strokes::is_apart(&found, i, ink, usual));
         let apart: Vec<bool> = (0..found.len()).map(is_apart).collect();
+        let written = || found.iter().zip(&apart).filter(|(_, is_apart)| !**is_apart);
+        let row = Row::new(written().map(|((glyph, p), _)| (glyph, p)));
         for ((_, p), is_apart) in found.iter_mut().zip(apart) {
             *p = if is_apart { strokes::doubted(p) } else { row.believe(p) };
         }
@@ -433,6 +427,19 @@ impl Reading {
         self.lines.iter().flat_map(|line| &line.digits)
     }
 
+    /// How many sure digits more it makes of the same picture than `other` does, less half of what is
+    /// unsure more. The text around the digits of `other` does not make these nonsense: what is unsure
+    /// there counts only as far as there are digits, or as much unsure here. No gain without a digit.
+    fn gain_over(&self, other: &Self) -> f32 {
+        if self.lines.is_empty() {
+            return 0.0;
+        }
+        let sure = |reading: &Self| reading.digits().map(|d| d.confidence).sum::<f32>();
+        let (more, most) = (self.unsure.len(), self.unsure.len().max(other.digits().count()));
+        let fewer = other.unsure.len().min(most);
+        sure(self) - sure(other) - 0.5 * (more as f32 - fewer as f32)
+    }
+
     /// The digits in reading order: a space between numbers, `\n` between lines.
     pub fn text(&self) -> String {
         self.lines.iter().map(TextLine::text).collect::<Vec<_>>().join("\n")
@@ -449,6 +456,32 @@ mod tests {
         let glyph = Glyph { bounds, gap_before: false, pixels: [0; 784], pieces: vec![] };
         let probabilities = |&p: &f32| std::array::from_fn(|d| if d == 7 { p } else { 0.0 });
         confidences.iter().map(|p| (glyph.clone(), probabilities(p))).collect()
+    }
+
+    #[test]
+    fn another_look_gains_by_digits_not_by_what_it_does_not_see() {
+        let recognizer = Recognizer::bundled();
+        let reading = |digits: usize, unsure: usize| {
+            let mut reading = Reading::default();
+            let ink = GrayImage::filled(1, 1, 0);
+            for line in [vec![1.0; digits], vec![0.0; unsure]] {
+                recognizer.report(sevens(&line), &ink, None, &mut reading);
+            }
+            reading
+        };
+        let gain = |(digits, unsure), (others, others_unsure)| {
+            reading(digits, unsure).gain_over(&reading(others, others_unsure))
+        };
+        // More digits; one that is unsure is half a digit.
+        assert_eq!(gain((3, 0), (2, 0)), 1.0);
+        assert_eq!(gain((3, 0), (3, 2)), 1.0);
+        // Ruled lines that pass for ones, and much else.
+        assert_eq!(gain((8, 10), (5, 0)), -2.0);
+        // A puzzle amid text, of which a look that sees no text has a part; text alone.
+        assert!(gain((10, 0), (30, 100)) < 0.0);
+        assert!(gain((10, 30), (0, 40)) > 0.0);
+        // Nothing is no better than something unsure.
+        assert_eq!(gain((0, 0), (1, 9)), 0.0);
     }
 
     #[test]

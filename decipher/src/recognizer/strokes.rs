@@ -112,6 +112,19 @@ mod tests {
     }
 
     #[test]
+    fn an_edge_beside_it_does_not_make_a_digit_likelier() {
+        let believed = |edge: u8| {
+            let (mut line, ink) = inked(&[edge, 200], sevens(&[0.0, 0.4]));
+            line[0].1[1] = 0.99;
+            line[1].0.gap_before = true;
+            let mut reading = Reading::default();
+            Recognizer::bundled().report(line, &ink, Some(200), &mut reading);
+            reading.digits().last().unwrap().confidence
+        };
+        assert!(believed(50) == 0.4 && believed(150) > 0.4);
+    }
+
+    #[test]
     fn only_what_has_gaps_on_both_sides_is_apart() {
         let apart = |gap_after: bool| {
             let (mut line, ink) = inked(&[50, 200], sevens(&[0.5, 0.95]));

@@ -85,8 +85,8 @@ pub fn drop_things(components: &mut Vec<Component>, width: usize, height: usize)
 
 /// Drops the lines of tables and puzzles, whose size would pass for that of the writing: lattices, which
 /// are much larger than each of many written pieces in their bounds, and then what is narrow and much
-/// longer than writing is high.
-pub fn drop_tables(components: &mut Vec<Component>) {
+/// longer than writing is high. Returns where they were.
+pub fn drop_tables(components: &mut Vec<Component>) -> Vec<Rect> {
     let is_written = |c: &&Component| {
         c.extent() >= LEGIBLE && c.extent() >= STROKE * usual_width(std::iter::once(*c))
     };
@@ -94,21 +94,24 @@ pub fn drop_tables(components: &mut Vec<Component>) {
     let mut extents: Vec<usize> = components.iter().map(Component::extent).collect();
     extents.sort_unstable_by(|a, b| b.cmp(a));
     let least = extents.get(MOST_LATTICES).map_or(0, |extent| extent + 1);
-    components.retain(|c| {
+    let is_lattice = |c: &mut Component| {
         let extent = c.extent();
         let is_cell = |b: &&Rect| {
             let size = b.width.max(b.height);
             size * THING < extent && size * CELLS > extent && c.bounds.union(b) == c.bounds
         };
-        extent < least || written.iter().filter(is_cell).take(ENCLOSED).count() < ENCLOSED
-    });
+        extent >= least && written.iter().filter(is_cell).take(ENCLOSED).count() == ENCLOSED
+    };
+    let mut tables: Vec<Component> = components.extract_if(.., is_lattice).collect();
     let is_narrow = |c: &Component| c.extent() > NARROW * c.bounds.width.min(c.bounds.height);
     let others = components.iter().filter(|c| is_written(c) && !is_narrow(c));
     let others: Vec<&Component> = others.collect();
     if others.len() >= TELL {
         let longest = LINE * writing_height(others);
-        components.retain(|c| !is_narrow(c) || c.extent() <= longest);
+        let is_line = |c: &mut Component| is_narrow(c) && c.extent() > longest;
+        tables.extend(components.extract_if(.., is_line));
     }
+    tables.into_iter().map(|c| c.bounds).collect()
 }
 
 /// A line is more than so many times as long as broad, and so many times as long as writing is high,
@@ -334,8 +337,9 @@ mod tests {
             |count: usize| (0..count).map(|i| block(20 + 40 * (i % 6), 20 + 40 * (i / 6), 8, 30));
         let left = |others: &[Component], count: usize| {
             let mut pieces: Vec<Component> = others.iter().cloned().chain(digits(count)).collect();
-            drop_tables(&mut pieces);
-            assert!(pieces.len() >= count, "digits go");
+            let dropped = drop_tables(&mut pieces);
+            assert_eq!(pieces.len() + dropped.len(), count + others.len());
+            assert!(digits(count).all(|digit| pieces.contains(&digit)), "digits go");
             pieces.len() - count
         };
         // A line that leans; two lines that cross between the digits.
@@ -347,7 +351,7 @@ mod tests {
         assert_eq!(left(&[cross], 6), 1);
         // A one that is a few times as high as the others.
         assert_eq!(left(&[block(300, 0, 12, 150)], 36), 1);
-        drop_tables(&mut vec![]);
+        assert_eq!(drop_tables(&mut vec![]), []);
     }
 
     #[test]

@@ -266,12 +266,12 @@ fn find_pieces(stages: &mut Stages, background: &GrayImage, factor: usize, look:
     }
     let least = (width.min(height) / 100).clamp(1, 8);
     stages.components = connected_components(&stages.mask, least);
-    if erase {
-        clean::drop_tables(&mut stages.components);
-        stages.surroundings = steps::erase_steps(stages, least);
-    }
     stages.components.retain(|c| threshold::reaches(&stages.ink, c, threshold));
     if erase {
+        stages.rules.extend(clean::drop_tables(&mut stages.components));
+        stages.surroundings = steps::erase_steps(stages, least);
+        // What an edge leaves of a piece may be faint.
+        stages.components.retain(|c| threshold::reaches(&stages.ink, c, threshold));
         stages.surroundings.extend(clean::drop_things(&mut stages.components, width, height));
     }
     if is_crop(width, height) {
