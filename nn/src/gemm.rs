@@ -167,7 +167,8 @@ unsafe fn single_row<S: Simd>(
 /// Returns `N`.
 ///
 /// # Safety
-/// As [`single_row`]; `start` holds `N` vectors.
+/// `b` holds `N` vectors from each row on that `terms` name, rows being `n` apart; `c` and `start` hold `N`
+/// vectors.
 #[inline(always)]
 unsafe fn single_row_tile<S: Simd, const N: usize>(
     s: S,
@@ -178,7 +179,7 @@ unsafe fn single_row_tile<S: Simd, const N: usize>(
 ) -> usize {
     let mut sums = [[s.splat(0.0); N]; 4];
     let (fours, rest) = terms.as_chunks::<4>();
-    // SAFETY: the caller vouches for the shapes.
+    // SAFETY: the caller vouches for the rows of `b`.
     unsafe {
         for four in fours {
             for i in 0..4 {
@@ -198,7 +199,7 @@ unsafe fn single_row_tile<S: Simd, const N: usize>(
 }
 
 /// # Safety
-/// As [`single_row_tile`].
+/// `b` holds `N` vectors from its row `k` on, rows being `n` apart.
 #[inline(always)]
 unsafe fn add_term<S: Simd, const N: usize>(
     s: S,

@@ -244,8 +244,9 @@ impl Network {
         workspace: &mut Workspace,
     ) -> Vec<f32> {
         let Placed { buffer, output, .. } = self.placed[l];
+        let kept = if buffer < self.kept() { workspace.few } else { workspace.samples };
         let mut all = Vec::with_capacity(rows.len() * output.shape.values());
-        for rows in rows.chunks(workspace.few) {
+        for rows in rows.chunks(kept) {
             self.pass_forward(params, inputs, rows, workspace, l + 1);
             for at in output.pixels(rows.len()) {
                 let pixel = &workspace.values[buffer][at as usize..];
@@ -517,8 +518,8 @@ mod tests {
     use crate::rng::Rng;
     use crate::shape::Shape;
 
-    #[test]
-    fn a_few_samples_at_a_time_through_the_light_layers_give_what_all_at_once_do() {
+    /// Light layers, then heavy ones, of which one reads a frame.
+    fn light_and_heavy(side: usize) -> (Network, Params) {
         let conv = |outputs, pad| Layer::Conv2d { outputs, kernel: (3, 3), stride: 1, pad };
         let relu = Layer::Activation(Activation::Relu);
         let layers = [
@@ -528,31 +529,78 @@ mod tests {
             Layer::BatchNorm,
             relu,
             Layer::MaxPool2d { size: 2 },
+            conv(64, 1),
+            relu,
             Layer::Dense { outputs: 20 },
             relu,
             Layer::Dense { outputs: 10 },
         ];
-        let net = Network::new(Shape { height: 28, width: 28, channels: 1 }, &layers).unwrap();
+        let net = Network::new(Shape { height: side, width: side, channels: 1 }, &layers).unwrap();
         let params = net.init(Init::He, 3);
+        (net, params)
+    }
+
+    fn noise(len: usize) -> Vec<f32> {
         let mut rng = Rng::new(4, &[]);
-        let images: Vec<f32> = (0..40 * net.inputs()).map(|_| rng.normal()).collect();
-        let rows: Vec<u32> = (0..40).rev().collect();
-        let mut workspace = net.workspace(40);
-        assert!(workspace.few < workspace.samples && workspace.samples < 40);
-        let mut plain = net.pass_workspace(40);
-        plain.outputs = Aligned::zeros(40 * padded(10));
-        for l in 0..layers.len() {
-            let values = |workspace: &mut Workspace| {
-                net.layer_values(l, &params, Inputs::Dense(&images), &rows, workspace)
-            };
-            // Where one sample is left, its dense layers sum up in another order.
-            for (a, b) in values(&mut workspace).iter().zip(values(&mut plain)) {
-                assert!((a - b).abs() <= 1e-5 * (1.0 + b.abs()), "layer {l}: {a}, not {b}");
+        (0..len).map(|_| rng.normal()).collect()
+    }
+
+    #[test]
+    fn a_few_samples_at_a_time_through_the_light_layers_give_what_all_at_once_do() {
+        for (side, few) in [(28, 1), (20, 2)] {
+            let (net, params) = light_and_heavy(side);
+            let images = noise(40 * net.inputs());
+            let rows: Vec<u32> = (0..40).rev().collect();
+            let mut workspace = net.workspace(40);
+            assert_eq!(workspace.few, few);
+            assert_eq!(workspace.samples, PASS);
+            let mut plain = net.pass_workspace(40);
+            plain.outputs = Aligned::zeros(40 * padded(10));
+            for l in 0..net.layers().len() {
+                let values = |workspace: &mut Workspace| {
+                    net.layer_values(l, &params, Inputs::Dense(&images), &rows, workspace)
+                };
+                // Where one sample is left, its dense layers sum up in another order.
+                for (a, b) in values(&mut workspace).iter().zip(values(&mut plain)) {
+                    assert!((a - b).abs() <= 1e-5 * (1.0 + b.abs()), "layer {l}: {a}, not {b}");
+                }
             }
+            let outputs = |workspace: &mut Workspace| {
+                net.forward(&params, Inputs::Dense(&images), &rows, workspace).to_vec()
+            };
+            assert_eq!(outputs(&mut workspace), outputs(&mut plain));
         }
-        let outputs = |workspace: &mut Workspace| {
-            net.forward(&params, Inputs::Dense(&images), &rows, workspace).to_vec()
+    }
+
+    #[test]
+    fn a_workspace_serves_the_gradient_after_it_served_inference() {
+        let (net, params) = light_and_heavy(28);
+        let images = noise(PASS * net.inputs());
+        let rows: Vec<u32> = (0..PASS as u32).collect();
+        let labels: Vec<u8> = rows.iter().map(|i| (i % 10) as u8).collect();
+        let inputs = Inputs::Dense(&images);
+        let mut transposed = net.transposed(0);
+        net.transpose(&params, &mut transposed);
+        let gradient = |workspace: &mut Workspace| {
+            let objective = Objective { loss: Loss::SoftmaxCrossEntropy, label_smoothing: 0.0 };
+            let (labelled, mut grads) = ((inputs, &labels[..]), net.zeros());
+            let scale = (1.0 / PASS as f32, 0);
+            net.gradient(
+                &params,
+                &transposed,
+                labelled,
+                &rows,
+                objective,
+                scale,
+                workspace,
+                &mut grads,
+            );
+            grads.values().to_vec()
         };
-        assert_eq!(outputs(&mut workspace), outputs(&mut plain));
+        let mut used = net.workspace(PASS);
+        let before = net.forward(&params, inputs, &rows, &mut used).to_vec();
+        assert!(used.few < used.samples);
+        assert!(gradient(&mut used) == gradient(&mut net.pass_workspace(PASS)));
+        assert_eq!(net.forward(&params, inputs, &rows, &mut used), before);
     }
 }
