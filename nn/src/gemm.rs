@@ -328,7 +328,8 @@ pub(crate) fn gemm_transposed<S: Simd>(
                     match (S::WIDE, left) {
                         (true, 4..) => columns_of_tiles::<S, 6, 3, 4>(s, a, d, c),
                         (true, 2..) => columns_of_tiles::<S, 12, 9, 2>(s, a, d, c),
-                        // A window of 5 x 5 grey pixels at once, or of 3 x 3.
+                        // A window of 5 x 5 grey pixels at once, or of 3 x 3; of 5 x 6 for pairs of pixels.
+                        (true, _) if a.2.len() == 30 => columns_of_tiles::<S, 30, 9, 1>(s, a, d, c),
                         (true, _) => columns_of_tiles::<S, 25, 9, 1>(s, a, d, c),
                         (false, _) => columns_of_tiles::<S, 6, 3, 1>(s, a, d, c),
                     }
@@ -385,6 +386,8 @@ unsafe fn tile_transposed<S: Simd, const M: usize, const N: usize>(
             sum_columns::<S, M, N, M>(s, a, d, c);
         } else if M == 25 && in_runs(5) {
             sum_columns::<S, M, N, 5>(s, a, d, c);
+        } else if M == 30 && in_runs(6) {
+            sum_columns::<S, M, N, 6>(s, a, d, c);
         } else if M == 9 && in_runs(3) {
             sum_columns::<S, M, N, 3>(s, a, d, c);
         } else {

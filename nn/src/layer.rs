@@ -66,6 +66,12 @@ impl Layer {
         matches!(self, Layer::Activation(_)) && keeps_none
     }
 
+    /// Whether it pools.
+    pub(crate) fn pools(self) -> bool {
+        use Layer::{AvgPool2d, GlobalAvgPool2d, MaxPool2d};
+        matches!(self, MaxPool2d { .. } | AvgPool2d { .. } | GlobalAvgPool2d)
+    }
+
     /// The shape of the output, given that of the input.
     ///
     /// # Errors

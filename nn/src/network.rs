@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::aligned::Aligned;
+use crate::aligned::{Aligned, padded};
 use crate::init::Init;
 use crate::layer::{Layer, MAX_WIDTH};
 use crate::layers::batch_norm::BatchNorm;
@@ -48,6 +48,11 @@ pub(crate) struct Placed {
 }
 
 impl Placed {
+    /// Floats of a row of its parameters: a value for each output channel, and padding.
+    pub fn row(&self) -> usize {
+        padded(self.output.shape.channels)
+    }
+
     /// The layer as a convolution, if it is one; a dense layer is one with a single window.
     pub fn conv2d(&self) -> Option<Conv2d> {
         let (kernel, stride, pad) = match self.layer {
@@ -115,7 +120,12 @@ impl Network {
                     Some(activation) if activation.in_place(layer) => next(l + 2),
                     other => other,
                 };
-                buffers.push(Grid::of(shape, reader.map_or(0, frame_for)));
+                let pairs = (matches!(layer, Layer::Conv2d { .. })
+                    && reader.is_some_and(Layer::pools))
+                .then(|| Grid::of_pairs(shape))
+                .flatten();
+                let frame = reader.map_or(0, frame_for);
+                buffers.push(pairs.unwrap_or_else(|| Grid::of(shape, frame)));
                 buffers[buffers.len() - 1]
             };
             let buffer = buffers.len() - 1;
@@ -131,7 +141,7 @@ impl Network {
                 statistics: nothing(),
             };
             if let Some(conv) = p.conv2d() {
-                let size = conv.inputs() * output.pitch;
+                let size = conv.inputs() * p.row();
                 if weights + size > MAX_PARAMS {
                     return Err(format!(
                         "'{layer}': the network has more than {MAX_PARAMS} parameters"
@@ -157,14 +167,14 @@ impl Network {
         };
         for p in &mut placed {
             match p.layer {
-                Layer::Dense { .. } | Layer::Conv2d { .. } => p.bias = place(p.output.pitch),
-                Layer::BatchNorm => p.bias = place(2 * p.output.pitch),
+                Layer::Dense { .. } | Layer::Conv2d { .. } => p.bias = place(p.row()),
+                Layer::BatchNorm => p.bias = place(2 * p.row()),
                 _ => {}
             }
         }
         let trained_len = place(0).end;
         for p in placed.iter_mut().filter(|p| p.layer == Layer::BatchNorm) {
-            p.statistics = place(2 * p.output.pitch);
+            p.statistics = place(2 * p.row());
         }
         let params_len = place(0).end;
         let layers = layers.to_vec();
@@ -229,7 +239,7 @@ impl Network {
             let channels = p.output.shape.channels;
             if let Some(conv) = p.conv2d() {
                 let mut rng = Rng::new(seed, &[0, l as u64]);
-                for row in params.values[p.weight.clone()].chunks_exact_mut(p.output.pitch) {
+                for row in params.values[p.weight.clone()].chunks_exact_mut(p.row()) {
                     for w in &mut row[..channels] {
                         *w = init.weight(&mut rng, conv.inputs(), channels);
                     }
@@ -240,7 +250,7 @@ impl Network {
             }
             if p.layer == Layer::BatchNorm {
                 params.values[p.bias.start..][..channels].fill(1.0);
-                params.values[p.statistics.start + p.output.pitch..][..channels].fill(1.0);
+                params.values[p.statistics.start + p.row()..][..channels].fill(1.0);
             }
         }
         params

@@ -1,6 +1,10 @@
 //! The shape of a layer's values, and where they lie in memory.
 
 use crate::aligned::padded;
+use crate::kernel::LANES;
+
+/// Channels of a pixel of which two are a vector.
+pub(crate) const HALF: usize = LANES / 2;
 
 /// Height, width and channels of a sample's values. They are stored row by row from the top left,
 /// the channels of a pixel side by side ("channels last").
@@ -26,7 +30,7 @@ impl Shape {
     }
 }
 
-/// A [`Shape`] in memory: each pixel takes `pitch` floats, and around the picture lies a frame of
+/// A [`Shape`] in memory: each pixel takes `pitch` floats (whole vectors, or half of one), and around the picture lies a frame of
 /// zeros, `frame` pixels wide, for convolutions that look beyond the border.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Grid {
@@ -39,6 +43,13 @@ impl Grid {
     /// The grid of a layer's values: pixels of whole vectors.
     pub fn of(shape: Shape, frame: usize) -> Self {
         Self { shape, pitch: padded(shape.channels), frame }
+    }
+
+    /// The grid of a layer's values where two pixels of a row fill a vector; `None` where they are
+    /// wider, or where one is left over.
+    pub fn of_pairs(shape: Shape) -> Option<Self> {
+        let fits = shape.channels <= HALF && shape.width.is_multiple_of(2);
+        fits.then_some(Self { shape, pitch: HALF, frame: 0 })
     }
 
     /// The grid of a network's input: pixels without padding.
@@ -89,5 +100,24 @@ impl Grid {
         let sample =
             |b| (0..height * width).map(move |i| b * self.sample() + self.at(i / width, i % width));
         (0..samples).flat_map(sample).map(|at| at as u32).collect()
+    }
+}
+
+#[cfg(test)]
+impl Grid {
+    /// Memory for `samples` samples whose values, without padding, are `values`.
+    pub fn filled(self, samples: usize, values: &[f32]) -> Vec<f32> {
+        let mut memory = vec![0.0; samples * self.sample()];
+        let channels = self.shape.channels;
+        for (at, pixel) in self.pixels(samples).into_iter().zip(values.chunks_exact(channels)) {
+            memory[at as usize..][..channels].copy_from_slice(pixel);
+        }
+        memory
+    }
+
+    /// The values in such memory, without padding.
+    pub fn values(self, samples: usize, memory: &[f32]) -> Vec<f32> {
+        let pixel = |at: u32| &memory[at as usize..][..self.shape.channels];
+        self.pixels(samples).into_iter().flat_map(pixel).copied().collect()
     }
 }

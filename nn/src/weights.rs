@@ -22,9 +22,9 @@ impl Network {
     pub fn tensors(&self) -> Vec<TensorSpec> {
         let mut all = Vec::new();
         for (l, p) in self.placed.iter().enumerate() {
-            let (pitch, channels) = (p.output.pitch, p.output.shape.channels);
+            let (row, channels) = (p.row(), p.output.shape.channels);
             let mut tensor = |name: &str, shape: Vec<usize>, offset: usize| {
-                all.push(TensorSpec { name: format!("{l}.{name}"), shape, offset, stride: pitch });
+                all.push(TensorSpec { name: format!("{l}.{name}"), shape, offset, stride: row });
             };
             match p.layer {
                 Layer::Dense { .. } => {
@@ -39,9 +39,9 @@ impl Network {
                 }
                 Layer::BatchNorm => {
                     tensor("scale", vec![channels], p.bias.start);
-                    tensor("shift", vec![channels], p.bias.start + pitch);
+                    tensor("shift", vec![channels], p.bias.start + row);
                     tensor("mean", vec![channels], p.statistics.start);
-                    tensor("variance", vec![channels], p.statistics.start + pitch);
+                    tensor("variance", vec![channels], p.statistics.start + row);
                 }
                 _ => {}
             }

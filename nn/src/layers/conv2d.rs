@@ -3,10 +3,12 @@
 //! A dense layer is a convolution whose only window is the whole input. `W` is stored a row per
 //! input of a window, `[kernel height][kernel width][channels][padded(outputs)]`.
 
+use super::pairs::Pairs;
 use super::winograd::Winograd;
+use crate::aligned::padded;
 use crate::gemm::{Gathered, Start, gemm, gemm_transposed};
 use crate::kernel::{LANES, Simd, lanes, lanes_mut, vectors_mut};
-use crate::shape::{Grid, Shape};
+use crate::shape::{Grid, HALF, Shape};
 
 /// The geometry of one convolution.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +35,8 @@ pub(crate) struct Places {
     taps: Vec<u32>,
     /// Every value of an output pixel, from its beginning.
     channels: Vec<u32>,
+    /// Where two pixels of the output are a vector.
+    pairs: Option<Pairs>,
     /// Where that is faster, and its memory.
     pub winograd: Option<Winograd>,
 }
@@ -60,17 +64,20 @@ impl Conv2d {
         self.kernel.0 * self.kernel.1 * self.output.shape.channels * self.input.pitch
     }
 
+    /// Where the window of output pixel `i` of a sample begins in the input.
+    pub fn window(&self, i: usize) -> usize {
+        let Self { input, output, stride, pad, .. } = *self;
+        let (y, x) = (i / output.shape.width * stride, i % output.shape.width * stride);
+        (y + input.frame - pad) * input.row() + (x + input.frame - pad) * input.pitch
+    }
+
     /// Where everything is, for `samples` samples.
     pub fn places(&self, samples: usize) -> Places {
-        let Self { input, output, kernel, stride, pad } = *self;
+        let Self { input, output, kernel, pad, .. } = *self;
         let Shape { height, width, .. } = output.shape;
         debug_assert!(input.frame >= pad);
-        let window = |i: usize| {
-            let (y, x) = (i / width * stride, i % width * stride);
-            (y + input.frame - pad) * input.row() + (x + input.frame - pad) * input.pitch
-        };
-        let windows =
-            |b: usize| (0..height * width).map(move |i| (b * input.sample() + window(i)) as u32);
+        let window = |b: usize, i: usize| (b * input.sample() + self.window(i)) as u32;
+        let windows = |b: usize| (0..height * width).map(move |i| window(b, i));
         let tap = |i: usize| (i / kernel.1 * input.row() + i % kernel.1 * input.pitch) as u32;
         let taps: Vec<u32> = (0..kernel.0 * kernel.1).map(tap).collect();
         let channels = |len: usize| 0..len as u32;
@@ -83,6 +90,7 @@ impl Conv2d {
                 .collect(),
             channels: channels(output.shape.channels).collect(),
             taps,
+            pairs: (output.pitch == HALF).then(|| Pairs::new(self, samples)),
             winograd: Winograd::new(self, samples),
         }
     }
@@ -95,6 +103,9 @@ impl Conv2d {
     /// To be called before [`Conv2d::forward`] if the weights may be others than at its last call.
     #[inline(always)]
     pub fn prepare<S: Simd>(&self, s: S, weight: &[f32], places: &mut Places) {
+        if let Some(pairs) = &mut places.pairs {
+            pairs.prepare(self, weight);
+        }
         if let Some(winograd) = &mut places.winograd {
             winograd.prepare(s, weight);
         }
@@ -112,6 +123,9 @@ impl Conv2d {
         input: &[f32],
         output: &mut [f32],
     ) {
+        if let Some(pairs) = &places.pairs {
+            return pairs.forward(s, bias, samples, input, output);
+        }
         if let Some(winograd) = &mut places.winograd {
             return winograd.forward(s, self, bias, samples, input, output);
         }
@@ -132,6 +146,9 @@ impl Conv2d {
         d_output: &[f32],
         (d_weight, d_bias): (&mut [f32], &mut [f32]),
     ) {
+        if let Some(pairs) = &mut places.pairs {
+            return pairs.backward_params(s, self, samples, (input, d_output), d_weight, d_bias);
+        }
         let count = samples * self.output.shape.height * self.output.shape.width;
         add_rows(s, d_output, &places.outputs[..count], d_bias);
         if let Some(winograd) = &mut places.winograd {
@@ -170,7 +187,7 @@ impl Conv2d {
     /// `transposed[pixel of the window][outputs][pitch of the input]` from `weight`.
     pub fn transpose(&self, weight: &[f32], transposed: &mut [f32]) {
         let (channels, outputs) = (self.input.shape.channels, self.output.shape.channels);
-        let (from, to) = (self.output.pitch, self.input.pitch);
+        let (from, to) = (padded(outputs), self.input.pitch);
         let taps = weight.chunks_exact(channels * from);
         for (weight, transposed) in taps.zip(transposed.chunks_exact_mut(outputs * to)) {
             for first in (0..channels).step_by(LANES) {

@@ -5,5 +5,6 @@ pub(crate) mod batch_norm;
 pub(crate) mod conv2d;
 pub(crate) mod dense;
 pub(crate) mod dropout;
+pub(crate) mod pairs;
 pub(crate) mod pool;
 pub(crate) mod winograd;

@@ -1,7 +1,9 @@
 //! Pooling: a window of each channel becomes its largest value, or its mean.
 
+use std::array::from_fn;
+
 use crate::kernel::{LANES, Simd, lanes, lanes_mut};
-use crate::shape::{Grid, Shape};
+use crate::shape::{Grid, HALF, Shape};
 
 /// What becomes of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,9 @@ impl Pool {
     /// `output` = the largest, or the mean, of each window of `input`.
     #[inline(always)]
     pub fn forward<S: Simd>(&self, s: S, samples: usize, input: &[f32], output: &mut [f32]) {
+        if self.input.pitch == HALF {
+            return self.forward_halves(samples, input, output);
+        }
         let share = s.splat(1.0 / (self.window.0 * self.window.1) as f32);
         let (row, pitch) = (self.input.row(), self.input.pitch);
         self.each_window(
@@ -71,6 +76,38 @@ impl Pool {
         );
     }
 
+    /// [`Pool::forward`] where the input's pixels are half a vector.
+    #[inline(always)]
+    fn forward_halves(&self, samples: usize, input: &[f32], output: &mut [f32]) {
+        let share = 1.0 / (self.window.0 * self.window.1) as f32;
+        let row = self.input.row();
+        self.each_window(
+            samples,
+            #[inline(always)]
+            |to, from| {
+                let mut out = *half(input, from);
+                for y in 0..self.window.0 {
+                    for x in 0..self.window.1 {
+                        if (y, x) == (0, 0) {
+                            continue;
+                        }
+                        let value = half(input, from + y * row + x * HALF);
+                        out = match self.kind {
+                            Kind::Max => {
+                                from_fn(|i| if value[i] > out[i] { value[i] } else { out[i] })
+                            }
+                            Kind::Average => from_fn(|i| out[i] + value[i]),
+                        };
+                    }
+                }
+                if self.kind == Kind::Average {
+                    out = out.map(|sum| share * sum);
+                }
+                output[to..][..HALF].copy_from_slice(&out);
+            },
+        );
+    }
+
     /// `d_input`: the derivative of the largest goes to the first value that is as large, that of
     /// the mean to all in equal parts.
     #[inline(always)]
@@ -86,6 +123,9 @@ impl Pool {
         if !(height.is_multiple_of(self.window.0) && width.is_multiple_of(self.window.1)) {
             // Some pixels are in no window.
             d_input[..samples * self.input.sample()].fill(0.0);
+        }
+        if self.input.pitch == HALF {
+            return self.backward_halves(samples, (input, output), d_output, d_input);
         }
         let (zero, share) = (s.splat(0.0), s.splat(1.0 / (self.window.0 * self.window.1) as f32));
         let (row, pitch) = (self.input.row(), self.input.pitch);
@@ -112,5 +152,101 @@ impl Pool {
                 }
             },
         );
+    }
+
+    /// [`Pool::backward`] where the input's pixels are half a vector.
+    #[inline(always)]
+    fn backward_halves(
+        &self,
+        samples: usize,
+        (input, output): (&[f32], &[f32]),
+        d_output: &[f32],
+        d_input: &mut [f32],
+    ) {
+        let share = 1.0 / (self.window.0 * self.window.1) as f32;
+        let row = self.input.row();
+        self.each_window(
+            samples,
+            #[inline(always)]
+            |to, from| {
+                let (mut left, max) = (*half(d_output, to), half(output, to));
+                let each = left.map(|d| share * d);
+                for y in 0..self.window.0 {
+                    for x in 0..self.window.1 {
+                        let at = from + y * row + x * HALF;
+                        let part = match self.kind {
+                            Kind::Average => each,
+                            Kind::Max => {
+                                let value = half(input, at);
+                                let part =
+                                    from_fn(|i| if value[i] < max[i] { 0.0 } else { left[i] });
+                                left = from_fn(|i| if value[i] < max[i] { left[i] } else { 0.0 });
+                                part
+                            }
+                        };
+                        d_input[at..][..HALF].copy_from_slice(&part);
+                    }
+                }
+            },
+        );
+    }
+}
+
+/// The half of a vector that begins there.
+fn half(values: &[f32], at: usize) -> &[f32; HALF] {
+    values[at..].first_chunk().expect("a pixel lies within the values")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Kernel, Task};
+    use crate::rng::Rng;
+
+    /// Pools and goes back, on the grid.
+    struct Both<'a>(Pool, &'a [f32], &'a [f32]);
+
+    impl Task for Both<'_> {
+        type Output = [Vec<f32>; 2];
+
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> [Vec<f32>; 2] {
+            let Self(pool, values, d_values) = self;
+            let samples = 3;
+            let input = pool.input.filled(samples, values);
+            let d_output = pool.output.filled(samples, d_values);
+            let zeros = |grid: Grid| vec![0.0; samples * grid.sample()];
+            let (mut output, mut d_input) = (zeros(pool.output), zeros(pool.input));
+            pool.forward(s, samples, &input, &mut output);
+            pool.backward(s, samples, (&input, &output), &d_output, &mut d_input);
+            [pool.output.values(samples, &output), pool.input.values(samples, &d_input)]
+        }
+    }
+
+    #[test]
+    fn halves_of_vectors_are_pooled_as_whole_ones() {
+        let mut rng = Rng::new(1, &[]);
+        for _ in 0..60 {
+            let mut below = |n: u32| rng.below(n) as usize;
+            let window = (1 + below(3), 1 + below(3));
+            let channels = 1 + below(8);
+            let (height, width) = (window.0 + below(5), (window.1 + below(5)).next_multiple_of(2));
+            let input = Shape { height, width, channels };
+            let output = Shape { height: height / window.0, width: width / window.1, channels };
+            // Equal values too, of which the first is the largest.
+            let mut noise = |n: usize| (0..3 * n).map(|_| rng.below(9) as f32 / 8.0).collect();
+            let (values, d_values): (Vec<f32>, Vec<f32>) =
+                (noise(input.values()), noise(output.values()));
+            let output = Grid::of(output, 1);
+            for kind in [Kind::Max, Kind::Average] {
+                for kernel in Kernel::available() {
+                    let pooled = |input: Grid| {
+                        kernel.run(Both(Pool { kind, input, output, window }, &values, &d_values))
+                    };
+                    let halves = Grid::of_pairs(input).unwrap();
+                    assert!(pooled(halves) == pooled(Grid::of(input, 0)), "{input:?}, {window:?}");
+                }
+            }
+        }
     }
 }
