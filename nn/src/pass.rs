@@ -125,8 +125,9 @@ impl Network {
         samples.next_power_of_two().clamp(8, PASS)
     }
 
-    /// Layers before the first that has more weights than values. Few samples at a time go through
-    /// these, so that their values stay in cache, and many through the rest, so that its weights do.
+    /// Layers before the first that has more weights than values. [Few](Self::few) samples at a time go
+    /// through these, so that their values stay in cache, and [many](Self::many) through the rest, so that
+    /// its weights do.
     fn light(&self) -> usize {
         let heavy = |p: &Placed| p.weight.len() > p.input.sample() + p.output.sample();
         self.placed.iter().position(heavy).unwrap_or(self.placed.len())
@@ -137,14 +138,30 @@ impl Network {
         self.placed[..self.light()].last().map_or(0, |p| p.buffer)
     }
 
+    /// As many samples as keep the values of all light layers in half of the cache.
+    fn few(&self) -> usize {
+        let values: usize = self.buffers[..self.kept()].iter().map(Grid::sample).sum();
+        CACHE / (2 * size_of::<f32>() * values.max(1))
+    }
+
+    /// As many samples, 8 to [`PASS`], as keep what each of the other layers reads and writes in cache; more
+    /// where a layer has more weights than that.
+    fn many(&self) -> usize {
+        let fits = |p: &Placed| {
+            let values = p.input.sample() + p.output.sample();
+            (CACHE / size_of::<f32>()).max(p.weight.len()) / values
+        };
+        let most = self.placed[self.light()..].iter().map(fits).min().unwrap_or(PASS);
+        // A power of two parts most batches evenly.
+        1 << most.clamp(8, PASS).ilog2()
+    }
+
     /// Memory for up to `samples` samples at a time.
     pub fn workspace(&self, samples: usize) -> Workspace {
-        let most = if self.light() == 0 { self.close() } else { PASS };
+        let most = if self.light() == 0 { self.close() } else { self.many() };
         let passed = samples.clamp(1, most);
-        let values: usize = self.buffers[..self.kept()].iter().map(Grid::sample).sum();
-        let few = CACHE / (2 * size_of::<f32>() * values.max(1));
         let outputs = Aligned::zeros(samples * padded(self.outputs()));
-        Workspace { outputs, ..self.memory(passed, few.clamp(1, passed)) }
+        Workspace { outputs, ..self.memory(passed, self.few().clamp(1, passed)) }
     }
 
     /// Memory for passes over up to `samples` samples, without outputs of their own.
@@ -244,9 +261,9 @@ impl Network {
         workspace: &mut Workspace,
     ) -> Vec<f32> {
         let Placed { buffer, output, .. } = self.placed[l];
-        let kept = if buffer < self.kept() { workspace.few } else { workspace.samples };
+        let at_a_time = if buffer < self.kept() { workspace.few } else { workspace.samples };
         let mut all = Vec::with_capacity(rows.len() * output.shape.values());
-        for rows in rows.chunks(kept) {
+        for rows in rows.chunks(at_a_time) {
             self.pass_forward(params, inputs, rows, workspace, l + 1);
             for at in output.pixels(rows.len()) {
                 let pixel = &workspace.values[buffer][at as usize..];
@@ -553,7 +570,7 @@ mod tests {
             let rows: Vec<u32> = (0..40).rev().collect();
             let mut workspace = net.workspace(40);
             assert_eq!(workspace.few, few);
-            assert_eq!(workspace.samples, PASS);
+            assert!(workspace.few < workspace.samples && workspace.samples < PASS);
             let mut plain = net.pass_workspace(40);
             plain.outputs = Aligned::zeros(40 * padded(10));
             for l in 0..net.layers().len() {
@@ -575,8 +592,8 @@ mod tests {
     #[test]
     fn a_workspace_serves_the_gradient_after_it_served_inference() {
         let (net, params) = light_and_heavy(28);
-        let images = noise(PASS * net.inputs());
-        let rows: Vec<u32> = (0..PASS as u32).collect();
+        let images = noise(8 * net.inputs());
+        let rows: Vec<u32> = (0..8).collect();
         let labels: Vec<u8> = rows.iter().map(|i| (i % 10) as u8).collect();
         let inputs = Inputs::Dense(&images);
         let mut transposed = net.transposed(0);
@@ -584,7 +601,7 @@ mod tests {
         let gradient = |workspace: &mut Workspace| {
             let objective = Objective { loss: Loss::SoftmaxCrossEntropy, label_smoothing: 0.0 };
             let (labelled, mut grads) = ((inputs, &labels[..]), net.zeros());
-            let scale = (1.0 / PASS as f32, 0);
+            let scale = (1.0 / 8.0, 0);
             net.gradient(
                 &params,
                 &transposed,
@@ -597,10 +614,10 @@ mod tests {
             );
             grads.values().to_vec()
         };
-        let mut used = net.workspace(PASS);
+        let mut used = net.workspace(8);
         let before = net.forward(&params, inputs, &rows, &mut used).to_vec();
         assert!(used.few < used.samples);
-        assert!(gradient(&mut used) == gradient(&mut net.pass_workspace(PASS)));
+        assert!(gradient(&mut used) == gradient(&mut net.pass_workspace(8)));
         assert_eq!(net.forward(&params, inputs, &rows, &mut used), before);
     }
 }
