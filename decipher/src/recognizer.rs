@@ -271,8 +271,8 @@ impl Recognizer {
     ) {
         let is_apart = |i| usual.is_some_and(|usual| strokes::is_apart(&found, i, ink, usual));
         let apart: Vec<bool> = (0..found.len()).map(is_apart).collect();
-        let written = || found.iter().zip(&apart).filter(|(_, is_apart)| !**is_apart);
-        let row = Row::new(written().map(|((glyph, p), _)| (glyph, p)));
+        let written = found.iter().zip(&apart).filter(|(_, is_apart)| !**is_apart);
+        let row = Row::new(written.map(|((glyph, p), _)| (glyph, p)));
         for ((_, p), is_apart) in found.iter_mut().zip(apart) {
             *p = if is_apart { strokes::doubted(p) } else { row.believe(p) };
         }
@@ -480,8 +480,9 @@ mod tests {
         // A puzzle amid text, of which a look that sees no text has a part; text alone.
         assert!(gain((10, 0), (30, 100)) < 0.0);
         assert!(gain((10, 30), (0, 40)) > 0.0);
-        // Nothing is no better than something unsure.
+        // Nothing is no better than something unsure, nor are a few digits amid much else than a blank page.
         assert_eq!(gain((0, 0), (1, 9)), 0.0);
+        assert!(gain((10, 21), (0, 0)) < 0.0 && gain((10, 19), (0, 0)) > 0.0);
     }
 
     #[test]

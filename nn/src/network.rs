@@ -120,10 +120,14 @@ impl Network {
                     Some(activation) if activation.in_place(layer) => next(l + 2),
                     other => other,
                 };
-                let pairs = (matches!(layer, Layer::Conv2d { .. })
-                    && reader.is_some_and(Layer::pools))
-                .then(|| Grid::of_pairs(shape))
-                .flatten();
+                // Pairs of pixels save work where their windows overlap.
+                let overlap = match layer {
+                    Layer::Conv2d { kernel, stride, .. } => stride < kernel.1,
+                    _ => false,
+                };
+                let pairs = (overlap && reader.is_some_and(Layer::pools))
+                    .then(|| Grid::of_pairs(shape))
+                    .flatten();
                 let frame = reader.map_or(0, frame_for);
                 buffers.push(pairs.unwrap_or_else(|| Grid::of(shape, frame)));
                 buffers[buffers.len() - 1]

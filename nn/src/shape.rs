@@ -30,7 +30,7 @@ impl Shape {
     }
 }
 
-/// A [`Shape`] in memory: each pixel takes `pitch` floats (whole vectors, or half of one), and around the picture lies a frame of
+/// A [`Shape`] in memory: each pixel takes `pitch` floats, and around the picture lies a frame of
 /// zeros, `frame` pixels wide, for convolutions that look beyond the border.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Grid {
@@ -55,6 +55,11 @@ impl Grid {
     /// The grid of a network's input: pixels without padding.
     pub fn of_input(shape: Shape, frame: usize) -> Self {
         Self { shape, pitch: shape.channels, frame }
+    }
+
+    /// Whether it is one of [pairs](Grid::of_pairs).
+    pub fn in_pairs(&self) -> bool {
+        self.pitch == HALF && self.frame == 0 && self.shape.width.is_multiple_of(2)
     }
 
     /// Floats from one row of pixels to the next.

@@ -240,6 +240,8 @@ fn every_layer_agrees_with_finite_differences() {
         &["conv 3 3x3", "tanh", "sigmoid", "dropout 0", "conv 2 3x3 pad 1", "identity", "dense 4"],
         &["conv 16 7x6", "tanh", "dense 4"],
         &["conv 4 3x3", "global_avg_pool"],
+        &["conv 3 2x3", "tanh", "max_pool 2", "dense 4"],
+        &["conv 3 2x3 pad 1", "sigmoid", "conv 5 3x3 pad 1", "tanh", "avg_pool 2", "dense 4"],
     ]) {
         check(&format!("{layers:?}"), &network(layers), objective, seed);
     }

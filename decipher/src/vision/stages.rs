@@ -18,7 +18,7 @@ pub struct Stages {
     pub paper: Option<Paper>,
     /// What is ink, without the lines of the paper.
     pub mask: Mask,
-    /// Lines of the paper that were erased.
+    /// Lines of the paper that were erased, and bounds of tables, whose ink stays in the mask.
     pub rules: Vec<Rect>,
     /// Where edges of shadows, and what reaches into the picture from its border, were taken off.
     pub surroundings: Vec<Rect>,

@@ -35,7 +35,7 @@ fn every_kernel_equals_the_plain_loops_on_all_sizes_around_the_tiles() {
         let mul_add = |x: f32, y: f32, sum: f32| if fma { x.mul_add(y, sum) } else { x * y + sum };
         for m in (0..=26).chain([130]) {
             for n in [16, 32, 48, 80] {
-                for (count, len) in [(1, 1), (3, 5), (2, 13), (1, 300), (20, 17)] {
+                for (count, len) in [(1, 1), (3, 5), (5, 5), (5, 6), (2, 13), (1, 300), (20, 17)] {
                     let (k, step) = (count * len, len + 3);
                     // Rows overlap as windows do; those of the result are apart.
                     let rows: Vec<u32> = (0..m).map(|i| i as u32 * 2).collect();

@@ -8,7 +8,7 @@ use super::winograd::Winograd;
 use crate::aligned::padded;
 use crate::gemm::{Gathered, Start, gemm, gemm_transposed};
 use crate::kernel::{LANES, Simd, lanes, lanes_mut, vectors_mut};
-use crate::shape::{Grid, HALF, Shape};
+use crate::shape::{Grid, Shape};
 
 /// The geometry of one convolution.
 #[derive(Clone, Copy, Debug)]
@@ -64,33 +64,32 @@ impl Conv2d {
         self.kernel.0 * self.kernel.1 * self.output.shape.channels * self.input.pitch
     }
 
-    /// Where the window of output pixel `i` of a sample begins in the input.
-    pub fn window(&self, i: usize) -> usize {
-        let Self { input, output, stride, pad, .. } = *self;
-        let (y, x) = (i / output.shape.width * stride, i % output.shape.width * stride);
-        (y + input.frame - pad) * input.row() + (x + input.frame - pad) * input.pitch
-    }
-
     /// Where everything is, for `samples` samples.
     pub fn places(&self, samples: usize) -> Places {
-        let Self { input, output, kernel, pad, .. } = *self;
+        let Self { input, output, kernel, stride, pad } = *self;
         let Shape { height, width, .. } = output.shape;
         debug_assert!(input.frame >= pad);
-        let window = |b: usize, i: usize| (b * input.sample() + self.window(i)) as u32;
-        let windows = |b: usize| (0..height * width).map(move |i| window(b, i));
+        let window = |i: usize| {
+            let (y, x) = (i / width * stride, i % width * stride);
+            (y + input.frame - pad) * input.row() + (x + input.frame - pad) * input.pitch
+        };
+        let windows =
+            |b: usize| (0..height * width).map(move |i| (b * input.sample() + window(i)) as u32);
         let tap = |i: usize| (i / kernel.1 * input.row() + i % kernel.1 * input.pitch) as u32;
         let taps: Vec<u32> = (0..kernel.0 * kernel.1).map(tap).collect();
         let channels = |len: usize| 0..len as u32;
+        let windows: Vec<u32> = (0..samples).flat_map(windows).collect();
+        let outputs = output.pixels(samples);
         Places {
-            windows: (0..samples).flat_map(windows).collect(),
-            outputs: output.pixels(samples),
+            pairs: output.in_pairs().then(|| Pairs::new(self, &windows, &outputs)),
+            windows,
+            outputs,
             inputs: taps
                 .iter()
                 .flat_map(|tap| channels(input.shape.channels).map(move |c| tap + c))
                 .collect(),
             channels: channels(output.shape.channels).collect(),
             taps,
-            pairs: (output.pitch == HALF).then(|| Pairs::new(self, samples)),
             winograd: Winograd::new(self, samples),
         }
     }

@@ -1,7 +1,5 @@
 //! Pooling: a window of each channel becomes its largest value, or its mean.
 
-use std::array::from_fn;
-
 use crate::kernel::{LANES, Simd, lanes, lanes_mut};
 use crate::shape::{Grid, HALF, Shape};
 
@@ -46,22 +44,35 @@ impl Pool {
     /// `output` = the largest, or the mean, of each window of `input`.
     #[inline(always)]
     pub fn forward<S: Simd>(&self, s: S, samples: usize, input: &[f32], output: &mut [f32]) {
-        if self.input.pitch == HALF {
-            return self.forward_halves(samples, input, output);
+        if self.input.in_pairs() {
+            self.forward_by::<S, HALF>(s, samples, input, output);
+        } else {
+            self.forward_by::<S, LANES>(s, samples, input, output);
         }
+    }
+
+    /// [`Pool::forward`] by `W` channels at a time, a vector or half of one.
+    #[inline(always)]
+    fn forward_by<S: Simd, const W: usize>(
+        &self,
+        s: S,
+        samples: usize,
+        input: &[f32],
+        output: &mut [f32],
+    ) {
         let share = s.splat(1.0 / (self.window.0 * self.window.1) as f32);
         let (row, pitch) = (self.input.row(), self.input.pitch);
         self.each_window(
             samples,
             #[inline(always)]
             |to, from| {
-                let mut out = s.get(lanes(input, from));
+                let mut out = get::<S, W>(s, input, from);
                 for y in 0..self.window.0 {
                     for x in 0..self.window.1 {
                         if (y, x) == (0, 0) {
                             continue;
                         }
-                        let value = s.get(lanes(input, from + y * row + x * pitch));
+                        let value = get::<S, W>(s, input, from + y * row + x * pitch);
                         out = match self.kind {
                             Kind::Max => s.max(value, out),
                             Kind::Average => s.add(out, value),
@@ -71,39 +82,7 @@ impl Pool {
                 if self.kind == Kind::Average {
                     out = s.mul(share, out);
                 }
-                s.put(lanes_mut(output, to), out);
-            },
-        );
-    }
-
-    /// [`Pool::forward`] where the input's pixels are half a vector.
-    #[inline(always)]
-    fn forward_halves(&self, samples: usize, input: &[f32], output: &mut [f32]) {
-        let share = 1.0 / (self.window.0 * self.window.1) as f32;
-        let row = self.input.row();
-        self.each_window(
-            samples,
-            #[inline(always)]
-            |to, from| {
-                let mut out = *half(input, from);
-                for y in 0..self.window.0 {
-                    for x in 0..self.window.1 {
-                        if (y, x) == (0, 0) {
-                            continue;
-                        }
-                        let value = half(input, from + y * row + x * HALF);
-                        out = match self.kind {
-                            Kind::Max => {
-                                from_fn(|i| if value[i] > out[i] { value[i] } else { out[i] })
-                            }
-                            Kind::Average => from_fn(|i| out[i] + value[i]),
-                        };
-                    }
-                }
-                if self.kind == Kind::Average {
-                    out = out.map(|sum| share * sum);
-                }
-                output[to..][..HALF].copy_from_slice(&out);
+                put::<S, W>(s, output, to, out);
             },
         );
     }
@@ -112,6 +91,23 @@ impl Pool {
     /// the mean to all in equal parts.
     #[inline(always)]
     pub fn backward<S: Simd>(
+        &self,
+        s: S,
+        samples: usize,
+        values: (&[f32], &[f32]),
+        d_output: &[f32],
+        d_input: &mut [f32],
+    ) {
+        if self.input.in_pairs() {
+            self.backward_by::<S, HALF>(s, samples, values, d_output, d_input);
+        } else {
+            self.backward_by::<S, LANES>(s, samples, values, d_output, d_input);
+        }
+    }
+
+    /// [`Pool::backward`] by `W` channels at a time.
+    #[inline(always)]
+    fn backward_by<S: Simd, const W: usize>(
         &self,
         s: S,
         samples: usize,
@@ -124,67 +120,27 @@ impl Pool {
             // Some pixels are in no window.
             d_input[..samples * self.input.sample()].fill(0.0);
         }
-        if self.input.pitch == HALF {
-            return self.backward_halves(samples, (input, output), d_output, d_input);
-        }
         let (zero, share) = (s.splat(0.0), s.splat(1.0 / (self.window.0 * self.window.1) as f32));
         let (row, pitch) = (self.input.row(), self.input.pitch);
         self.each_window(
             samples,
             #[inline(always)]
             |to, from| {
-                let mut left = s.get(lanes(d_output, to));
-                let (each, max) = (s.mul(share, left), s.get(lanes(output, to)));
+                let mut left = get::<S, W>(s, d_output, to);
+                let (each, max) = (s.mul(share, left), get::<S, W>(s, output, to));
                 for y in 0..self.window.0 {
                     for x in 0..self.window.1 {
                         let at = from + y * row + x * pitch;
                         let part = match self.kind {
                             Kind::Average => each,
                             Kind::Max => {
-                                let below = s.sub(max, s.get(lanes(input, at)));
+                                let below = s.sub(max, get::<S, W>(s, input, at));
                                 let part = s.where_positive(below, zero, left);
                                 left = s.where_positive(below, left, zero);
                                 part
                             }
                         };
-                        s.put(lanes_mut(d_input, at), part);
-                    }
-                }
-            },
-        );
-    }
-
-    /// [`Pool::backward`] where the input's pixels are half a vector.
-    #[inline(always)]
-    fn backward_halves(
-        &self,
-        samples: usize,
-        (input, output): (&[f32], &[f32]),
-        d_output: &[f32],
-        d_input: &mut [f32],
-    ) {
-        let share = 1.0 / (self.window.0 * self.window.1) as f32;
-        let row = self.input.row();
-        self.each_window(
-            samples,
-            #[inline(always)]
-            |to, from| {
-                let (mut left, max) = (*half(d_output, to), half(output, to));
-                let each = left.map(|d| share * d);
-                for y in 0..self.window.0 {
-                    for x in 0..self.window.1 {
-                        let at = from + y * row + x * HALF;
-                        let part = match self.kind {
-                            Kind::Average => each,
-                            Kind::Max => {
-                                let value = half(input, at);
-                                let part =
-                                    from_fn(|i| if value[i] < max[i] { 0.0 } else { left[i] });
-                                left = from_fn(|i| if value[i] < max[i] { left[i] } else { 0.0 });
-                                part
-                            }
-                        };
-                        d_input[at..][..HALF].copy_from_slice(&part);
+                        put::<S, W>(s, d_input, at, part);
                     }
                 }
             },
@@ -192,9 +148,26 @@ impl Pool {
     }
 }
 
-/// The half of a vector that begins there.
-fn half(values: &[f32], at: usize) -> &[f32; HALF] {
-    values[at..].first_chunk().expect("a pixel lies within the values")
+/// The `W` values from there on, and zeros.
+#[inline(always)]
+fn get<S: Simd, const W: usize>(s: S, values: &[f32], at: usize) -> S::V {
+    if W == LANES {
+        return s.get(lanes(values, at));
+    }
+    let mut part = [0.0; LANES];
+    part[..W].copy_from_slice(&values[at..][..W]);
+    s.get(&part)
+}
+
+/// The first `W` of the lanes become the values from there on.
+#[inline(always)]
+fn put<S: Simd, const W: usize>(s: S, values: &mut [f32], at: usize, v: S::V) {
+    if W == LANES {
+        return s.put(lanes_mut(values, at), v);
+    }
+    let mut part = [0.0; LANES];
+    s.put(&mut part, v);
+    values[at..][..W].copy_from_slice(&part[..W]);
 }
 
 #[cfg(test)]
@@ -215,8 +188,8 @@ mod tests {
             let samples = 3;
             let input = pool.input.filled(samples, values);
             let d_output = pool.output.filled(samples, d_values);
-            let zeros = |grid: Grid| vec![0.0; samples * grid.sample()];
-            let (mut output, mut d_input) = (zeros(pool.output), zeros(pool.input));
+            let [mut output, mut d_input] =
+                [pool.output, pool.input].map(|grid| vec![7.0; samples * grid.sample()]);
             pool.forward(s, samples, &input, &mut output);
             pool.backward(s, samples, (&input, &output), &d_output, &mut d_input);
             [pool.output.values(samples, &output), pool.input.values(samples, &d_input)]
