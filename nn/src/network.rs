@@ -129,7 +129,13 @@ impl Network {
                     .then(|| Grid::of_pairs(shape))
                     .flatten();
                 let frame = reader.map_or(0, frame_for);
-                buffers.push(pairs.unwrap_or_else(|| Grid::of(shape, frame)));
+                // Half vectors that were pooled stay such where a window's rows are then taken whole.
+                let halves = (layer.pools()
+                    && grid.in_pairs()
+                    && matches!(reader, Some(Layer::Conv2d { kernel: (_, 2..), .. })))
+                .then(|| Grid::of_halves(shape, frame))
+                .flatten();
+                buffers.push(pairs.or(halves).unwrap_or_else(|| Grid::of(shape, frame)));
                 buffers[buffers.len() - 1]
             };
             let buffer = buffers.len() - 1;

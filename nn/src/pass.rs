@@ -24,6 +24,8 @@ pub struct Workspace {
     outputs: Aligned,
     /// The samples side by side, where the first layer cannot read them where they are.
     input: Aligned,
+    /// Where each value of a sample lies there.
+    input_at: Vec<u32>,
     pub(crate) values: Vec<Aligned>,
     pub(crate) d_values: Vec<Aligned>,
     /// By layer: what convolutions go by.
@@ -76,6 +78,8 @@ impl Workspace {
         let line = grid.shape.width * grid.shape.channels;
         if self.input.is_empty() {
             self.input = Aligned::zeros(self.few * grid.sample());
+            let channels = |at| (0..grid.shape.channels as u32).map(move |channel| at + channel);
+            self.input_at = grid.pixels(1).into_iter().flat_map(channels).collect();
         }
         for (to, &row) in self.input.chunks_exact_mut(grid.sample()).zip(rows) {
             let places = (0..grid.shape.height).map(|y| grid.at(y, 0));
@@ -90,8 +94,8 @@ impl Workspace {
                     places.for_each(|at| to[at..at + line].fill(0.0));
                     let row = matrix.row(row as usize);
                     for (i, &index) in row.indices.iter().enumerate() {
-                        let (y, x) = (usize::from(index) / line, usize::from(index) % line);
-                        to[grid.at(y, 0) + x] = row.values.get(i).copied().unwrap_or(1.0);
+                        let at = self.input_at[usize::from(index)] as usize;
+                        to[at] = row.values.get(i).copied().unwrap_or(1.0);
                     }
                 }
             }
@@ -184,6 +188,7 @@ impl Network {
             few,
             outputs: Aligned::zeros(0),
             input: Aligned::zeros(0),
+            input_at: Vec::new(),
             values: self.buffers.iter().enumerate().map(buffer).collect(),
             d_values: Vec::new(),
             places: self.placed.iter().enumerate().map(places).collect(),
@@ -384,6 +389,9 @@ impl Forward<'_> {
                         // The samples of a pass that come later meet the same weights.
                         if self.before == 0 {
                             conv.prepare(s, params.0, places);
+                        }
+                        if l == 0 {
+                            conv.look(s, places, samples, source);
                         }
                         conv.forward(s, params, places, samples, source, output);
                     }

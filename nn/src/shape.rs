@@ -48,8 +48,12 @@ impl Grid {
     /// The grid of a layer's values where two pixels of a row fill a vector; `None` where they are
     /// wider, or where one is left over.
     pub fn of_pairs(shape: Shape) -> Option<Self> {
-        let fits = shape.channels <= HALF && shape.width.is_multiple_of(2);
-        fits.then_some(Self { shape, pitch: HALF, frame: 0 })
+        Self::of_halves(shape, 0).filter(Self::in_pairs)
+    }
+
+    /// The grid of a layer's values whose pixels are half a vector each; `None` where they are wider.
+    pub fn of_halves(shape: Shape, frame: usize) -> Option<Self> {
+        (shape.channels <= HALF).then_some(Self { shape, pitch: HALF, frame })
     }
 
     /// The grid of a network's input: pixels without padding.
@@ -67,9 +71,11 @@ impl Grid {
         (self.shape.width + 2 * self.frame) * self.pitch
     }
 
-    /// Floats from one sample to the next, whole vectors.
+    /// Floats from one sample to the next, whole vectors. One more follows pixels that are none: what is
+    /// taken by vectors from a pixel on ends in the sample.
     pub fn sample(&self) -> usize {
-        padded((self.shape.height + 2 * self.frame) * self.row())
+        let more = if self.pitch.is_multiple_of(LANES) { 0 } else { LANES };
+        padded((self.shape.height + 2 * self.frame) * self.row()) + more
     }
 
     /// Where a pixel of the first sample begins.

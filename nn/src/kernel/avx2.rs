@@ -137,6 +137,15 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn not_zero(self, [low, high]: Self::V) -> u16 {
+        // SAFETY: `self` proves the feature.
+        unsafe {
+            let bits = |v| _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(v, _mm256_setzero_ps()));
+            (bits(low) | bits(high) << 8) as u16
+        }
+    }
+
+    #[inline(always)]
     fn largest(self, v: Self::V) -> f32 {
         // SAFETY: `self` proves the feature.
         unsafe {

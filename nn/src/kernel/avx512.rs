@@ -135,6 +135,12 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn not_zero(self, v: __m512) -> u16 {
+        // SAFETY: `self` proves the feature.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(v, _mm512_setzero_ps()) }
+    }
+
+    #[inline(always)]
     fn largest(self, v: __m512) -> f32 {
         // SAFETY: `self` proves the feature.
         unsafe { _mm512_reduce_max_ps(v) }

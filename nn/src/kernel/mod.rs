@@ -55,6 +55,8 @@ pub(crate) trait Simd: Copy {
     fn power_of_two(self, shifted: Self::V) -> Self::V;
     /// The sum of the lanes, in the order of [`tree_sum`].
     fn sum(self, v: Self::V) -> f32;
+    /// A bit for each lane that is not 0, the first lowest.
+    fn not_zero(self, v: Self::V) -> u16;
     /// The largest lane.
     fn largest(self, v: Self::V) -> f32;
     /// Lane `i` of the result is the sum of the lanes of `v[i]`, in the order of [`tree_sum`].
@@ -245,6 +247,7 @@ mod tests {
                     s.sqrt(s.mul(v[0], v[0])),
                     s.power_of_two(s.splat(ROUND - 126.0)),
                     s.power_of_two(s.splat(ROUND + 3.0)),
+                    s.splat(f32::from(s.not_zero(s.max(v[0], s.splat(0.0))))),
                 ]
                 .map(|v| {
                     let mut out = [f32::NAN; LANES];
@@ -284,6 +287,8 @@ mod tests {
             assert_eq!(got[12], exact(&|i| (a[i] * a[i]).sqrt()), "{}", kernel.name());
             assert_eq!(got[13], [f32::MIN_POSITIVE; LANES], "{}", kernel.name());
             assert_eq!(got[14], [8.0; LANES], "{}", kernel.name());
+            let bits = (0..LANES).map(|i| u16::from(row(0)[i] > 0.0) << i).sum::<u16>();
+            assert_eq!(got[15], [f32::from(bits); LANES], "{}", kernel.name());
         }
     }
 

@@ -89,6 +89,11 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn not_zero(self, v: Self::V) -> u16 {
+        v.iter().rev().fold(0, |bits, &x| bits << 1 | u16::from(x != 0.0))
+    }
+
+    #[inline(always)]
     fn largest(self, v: Self::V) -> f32 {
         v.into_iter().fold(f32::NEG_INFINITY, |max, x| if x > max { x } else { max })
     }

@@ -3,11 +3,12 @@
 //! A dense layer is a convolution whose only window is the whole input. `W` is stored a row per
 //! input of a window, `[kernel height][kernel width][channels][padded(outputs)]`.
 
-use super::pairs::Pairs;
+use super::pairs::{Pairs, twice};
+use super::windows::{Inked, Windows};
 use super::winograd::Winograd;
 use crate::aligned::padded;
 use crate::gemm::{Gathered, Start, gemm, gemm_transposed};
-use crate::kernel::{LANES, Simd, lanes, lanes_mut, vectors_mut};
+use crate::kernel::{LANES, Simd, lanes, lanes_mut, vectors, vectors_mut};
 use crate::shape::{Grid, Shape};
 
 /// The geometry of one convolution.
@@ -25,16 +26,18 @@ pub(crate) struct Conv2d {
 /// The lists of places that the matrix products go by, for a number of samples.
 #[derive(Clone)]
 pub(crate) struct Places {
-    /// Where each output's window begins in the input.
-    windows: Vec<u32>,
-    /// Where each output pixel begins.
-    outputs: Vec<u32>,
+    /// Of every output pixel, or pair of these.
+    windows: Windows,
+    /// In the first layer, those in which anything is not 0.
+    inked: Option<Inked>,
     /// Every value of a window, from its beginning.
     inputs: Vec<u32>,
-    /// Every pixel of a window, from its beginning.
-    taps: Vec<u32>,
     /// Every value of an output pixel, from its beginning.
     channels: Vec<u32>,
+    /// Every stretch of a window, from its beginning.
+    stretches: Vec<u32>,
+    /// All windows, in groups in which no two reach into each other's stretches.
+    apart: Vec<Windows>,
     /// Where two pixels of the output are a vector.
     pairs: Option<Pairs>,
     /// Where that is faster, and its memory.
@@ -59,44 +62,59 @@ impl Conv2d {
         self.kernel.0 * self.kernel.1 * self.input.shape.channels
     }
 
+    /// Pixels that lie side by side in a window and are taken together in [`Conv2d::backward_input`]: one
+    /// of whole vectors, or a row of others.
+    fn stretch(&self) -> usize {
+        if self.input.pitch.is_multiple_of(LANES) { 1 } else { self.kernel.1 }
+    }
+
+    /// Floats of a stretch, whole vectors.
+    fn stretch_len(&self) -> usize {
+        padded(self.stretch() * self.input.pitch)
+    }
+
     /// Floats of the transposed weights.
     pub fn transposed_len(&self) -> usize {
-        self.kernel.0 * self.kernel.1 * self.output.shape.channels * self.input.pitch
+        let stretches = self.kernel.0 * self.kernel.1 / self.stretch();
+        stretches * self.output.shape.channels * self.stretch_len()
     }
 
     /// Where everything is, for `samples` samples.
     pub fn places(&self, samples: usize) -> Places {
-        let Self { input, output, kernel, stride, pad } = *self;
-        let Shape { height, width, .. } = output.shape;
-        debug_assert!(input.frame >= pad);
-        let window = |i: usize| {
-            let (y, x) = (i / width * stride, i % width * stride);
-            (y + input.frame - pad) * input.row() + (x + input.frame - pad) * input.pitch
-        };
-        let windows =
-            |b: usize| (0..height * width).map(move |i| (b * input.sample() + window(i)) as u32);
+        let Self { input, output, kernel, .. } = *self;
+        debug_assert!(input.frame >= self.pad);
         let tap = |i: usize| (i / kernel.1 * input.row() + i % kernel.1 * input.pitch) as u32;
         let taps: Vec<u32> = (0..kernel.0 * kernel.1).map(tap).collect();
         let channels = |len: usize| 0..len as u32;
-        let windows: Vec<u32> = (0..samples).flat_map(windows).collect();
-        let outputs = output.pixels(samples);
+        let windows = Windows::new(self, samples);
+        let groups = self.stretch_len().div_ceil(self.stride * input.pitch).min(output.shape.width);
+        let pairs = output.in_pairs().then(|| Pairs::new(self));
         Places {
-            pairs: output.in_pairs().then(|| Pairs::new(self, &windows, &outputs)),
-            windows,
-            outputs,
+            inked: None,
             inputs: taps
                 .iter()
                 .flat_map(|tap| channels(input.shape.channels).map(move |c| tap + c))
                 .collect(),
             channels: channels(output.shape.channels).collect(),
-            taps,
+            stretches: taps.into_iter().step_by(self.stretch()).collect(),
+            apart: (0..groups).map(|first| windows.every(groups, first)).collect(),
             winograd: Winograd::new(self, samples),
+            windows: if pairs.is_some() { windows.every(2, 0) } else { windows },
+            pairs,
         }
     }
 
-    fn windows<'a>(&self, places: &'a Places, samples: usize, values: &'a [f32]) -> Gathered<'a> {
-        let rows = &places.windows[..samples * self.output.shape.height * self.output.shape.width];
-        Gathered { values, rows, columns: &places.inputs }
+    /// To be called before [`Conv2d::forward`] in a network's first layer: finds the windows of `input` that
+    /// are blank, to leave them out there and in [`Conv2d::backward_params`].
+    #[inline(always)]
+    pub fn look<S: Simd>(&self, s: S, places: &mut Places, samples: usize, input: &[f32]) {
+        if places.inked.is_none() {
+            let span = self.kernel.1 + if places.pairs.is_some() { self.stride } else { 0 };
+            places.inked = Inked::new(self, &places.windows, span);
+        }
+        if let Some(inked) = &mut places.inked {
+            inked.find(s, self, &places.windows, samples, input);
+        }
     }
 
     /// To be called before [`Conv2d::forward`] if the weights may be others than at its last call.
@@ -122,15 +140,26 @@ impl Conv2d {
         input: &[f32],
         output: &mut [f32],
     ) {
-        if let Some(pairs) = &places.pairs {
-            return pairs.forward(s, bias, samples, input, output);
-        }
         if let Some(winograd) = &mut places.winograd {
             return winograd.forward(s, self, bias, samples, input, output);
         }
-        let a = self.windows(places, samples, input);
-        let outputs = &places.outputs[..a.rows.len()];
-        gemm(s, a, weight, self.output.pitch, output, outputs, Start::Row(bias));
+        let of_pairs = twice(bias);
+        let (columns, weight, bias) = match &places.pairs {
+            Some(pairs) => (&pairs.inputs, &pairs.weights[..], &of_pairs[..]),
+            None => (&places.inputs, weight, bias),
+        };
+        if places.inked.is_some() {
+            let [_, all] = places.windows.of(samples);
+            for (n, bias) in vectors(bias).iter().enumerate() {
+                let bias = s.get(bias);
+                for &at in all {
+                    s.put(lanes_mut(output, at as usize + n * LANES), bias);
+                }
+            }
+        }
+        let [rows, outputs] = not_blank(&places.inked, &places.windows, samples);
+        let a = Gathered { values: input, rows, columns };
+        gemm(s, a, weight, bias.len(), output, outputs, Start::Row(bias));
     }
 
     /// Adds the gradients of the parameters: `d_weight += input^T * d_output` and
@@ -145,20 +174,24 @@ impl Conv2d {
         d_output: &[f32],
         (d_weight, d_bias): (&mut [f32], &mut [f32]),
     ) {
-        if let Some(pairs) = &mut places.pairs {
-            return pairs.backward_params(s, self, samples, (input, d_output), d_weight, d_bias);
-        }
-        let count = samples * self.output.shape.height * self.output.shape.width;
-        add_rows(s, d_output, &places.outputs[..count], d_bias);
+        let [_, all] = places.windows.of(samples);
         if let Some(winograd) = &mut places.winograd {
+            add_rows(s, d_output, all, d_bias);
             return winograd.backward_weights(s, self, samples, input, d_output, d_weight);
         }
-        let a = self.windows(places, samples, input);
-        gemm_transposed(s, a, d_output, &places.outputs[..count], self.output.pitch, d_weight);
+        let windows = not_blank(&places.inked, &places.windows, samples);
+        if let Some(pairs) = &mut places.pairs {
+            let values = (input, d_output);
+            return pairs.backward_params(s, self, (all, windows), values, (d_weight, d_bias));
+        }
+        add_rows(s, d_output, all, d_bias);
+        let [rows, outputs] = windows;
+        let a = Gathered { values: input, rows, columns: &places.inputs };
+        gemm_transposed(s, a, d_output, outputs, self.output.pitch, d_weight);
     }
 
-    /// `d_input = d_output * weight^T`, from the transposed weights: each pixel of the window is a
-    /// matrix product of its own, added where that pixel lies in the input.
+    /// `d_input = d_output * weight^T`, from the transposed weights: each stretch of the window is a
+    /// matrix product of its own, added where that stretch lies in the input.
     #[inline(always)]
     pub fn backward_input<S: Simd>(
         &self,
@@ -173,22 +206,25 @@ impl Conv2d {
             return winograd.backward_input(s, self, transposed, samples, d_output, d_input);
         }
         d_input[..samples * self.input.sample()].fill(0.0);
-        let rows = samples * self.output.shape.height * self.output.shape.width;
-        let (rows, windows) = (&places.outputs[..rows], &places.windows[..rows]);
-        let a = Gathered { values: d_output, rows, columns: &places.channels };
-        let size = a.columns.len() * self.input.pitch;
-        for (&tap, weight) in places.taps.iter().zip(transposed.chunks_exact(size)) {
-            let d_input = &mut d_input[tap as usize..];
-            gemm(s, a, weight, self.input.pitch, d_input, windows, Start::Add);
+        let size = self.output.shape.channels * self.stretch_len();
+        for (&stretch, weight) in places.stretches.iter().zip(transposed.chunks_exact(size)) {
+            let d_input = &mut d_input[stretch as usize..];
+            for windows in &places.apart {
+                let [starts, rows] = windows.of(samples);
+                let a = Gathered { values: d_output, rows, columns: &places.channels };
+                gemm(s, a, weight, self.stretch_len(), d_input, starts, Start::Add);
+            }
         }
     }
 
-    /// `transposed[pixel of the window][outputs][pitch of the input]` from `weight`.
+    /// `transposed[stretch of the window][outputs][pixel of the stretch][pitch of the input]`, its rows padded
+    /// to whole vectors, from `weight`.
     pub fn transpose(&self, weight: &[f32], transposed: &mut [f32]) {
         let (channels, outputs) = (self.input.shape.channels, self.output.shape.channels);
-        let (from, to) = (padded(outputs), self.input.pitch);
-        let taps = weight.chunks_exact(channels * from);
-        for (weight, transposed) in taps.zip(transposed.chunks_exact_mut(outputs * to)) {
+        let (from, to, pitch) = (padded(outputs), self.stretch_len(), self.input.pitch);
+        for (tap, weight) in weight.chunks_exact(channels * from).enumerate() {
+            let (stretch, pixel) = (tap / self.stretch(), tap % self.stretch());
+            let transposed = &mut transposed[stretch * outputs * to + pixel * pitch..];
             for first in (0..channels).step_by(LANES) {
                 for first_output in (0..outputs).step_by(LANES) {
                     let (rows, columns) =
@@ -203,12 +239,21 @@ impl Conv2d {
                         }
                     }
                     for (j, row) in square.iter().enumerate().take(columns) {
-                        *lanes_mut(transposed, (first_output + j) * to + first) = *row;
+                        let at = (first_output + j) * to + first;
+                        match transposed[at..].first_chunk_mut() {
+                            Some(to) if pitch >= LANES => *to = *row,
+                            _ => transposed[at..][..rows].copy_from_slice(&row[..rows]),
+                        }
                     }
                 }
             }
         }
     }
+}
+
+/// Those windows of the first `samples` samples that are not known to be blank.
+fn not_blank<'a>(inked: &'a Option<Inked>, all: &'a Windows, samples: usize) -> [&'a [u32]; 2] {
+    inked.as_ref().map_or_else(|| all.of(samples), Inked::windows)
 }
 
 /// `sums += ` each of the `rows` of `values`, of as many whole vectors as `sums`.

@@ -7,4 +7,5 @@ pub(crate) mod dense;
 pub(crate) mod dropout;
 pub(crate) mod pairs;
 pub(crate) mod pool;
+pub(crate) mod windows;
 pub(crate) mod winograd;

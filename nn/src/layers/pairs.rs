@@ -6,50 +6,30 @@
 
 use super::conv2d::{Conv2d, add_rows};
 use crate::aligned::Aligned;
-use crate::gemm::{Gathered, Start, gemm, gemm_transposed};
+use crate::gemm::{Gathered, gemm_transposed};
 use crate::kernel::{LANES, Simd};
 use crate::shape::HALF;
 
 /// What [`Conv2d`] has places for, by pairs of pixels.
 #[derive(Clone)]
 pub(crate) struct Pairs {
-    /// Pairs of a sample.
-    pairs: usize,
-    /// Where each pair's window begins in the input.
-    windows: Vec<u32>,
-    /// Where each pair begins in the output.
-    outputs: Vec<u32>,
     /// Every value of a window, from its beginning.
-    inputs: Vec<u32>,
+    pub inputs: Vec<u32>,
     /// A row for each of `inputs`, the weights of either pixel side by side.
-    weights: Aligned,
+    pub weights: Aligned,
     /// Their gradient.
     d_weights: Aligned,
 }
 
 impl Pairs {
-    /// From where the window of every pixel begins, and the pixel.
-    pub fn new(conv: &Conv2d, windows: &[u32], outputs: &[u32]) -> Self {
+    pub fn new(conv: &Conv2d) -> Self {
         let (input, channels) = (conv.input, conv.input.shape.channels);
         let pixel = |x: usize| (0..channels).map(move |channel| x * input.pitch + channel);
         let line: Vec<usize> = (0..conv.kernel.1 + conv.stride).flat_map(pixel).collect();
         let inputs: Vec<u32> = (0..conv.kernel.0)
             .flat_map(|y| line.iter().map(move |at| (y * input.row() + at) as u32))
             .collect();
-        let left = |places: &[u32]| places.iter().copied().step_by(2).collect();
-        Self {
-            pairs: conv.output.shape.height * conv.output.shape.width / 2,
-            windows: left(windows),
-            outputs: left(outputs),
-            weights: Aligned::zeros(inputs.len() * LANES),
-            d_weights: Aligned::zeros(0),
-            inputs,
-        }
-    }
-
-    fn windows<'a>(&'a self, samples: usize, values: &'a [f32]) -> Gathered<'a> {
-        let rows = &self.windows[..samples * self.pairs];
-        Gathered { values, rows, columns: &self.inputs }
+        Self { weights: Aligned::zeros(inputs.len() * LANES), d_weights: Aligned::zeros(0), inputs }
     }
 
     /// As [`Conv2d::prepare`].
@@ -61,49 +41,37 @@ impl Pairs {
         }
     }
 
-    /// As [`Conv2d::forward`].
-    #[inline(always)]
-    pub fn forward<S: Simd>(
-        &self,
-        s: S,
-        bias: &[f32],
-        samples: usize,
-        input: &[f32],
-        output: &mut [f32],
-    ) {
-        let a = self.windows(samples, input);
-        let both: [f32; LANES] = std::array::from_fn(|i| bias[i % HALF]);
-        let outputs = &self.outputs[..a.rows.len()];
-        gemm(s, a, &self.weights, LANES, output, outputs, Start::Row(&both));
-    }
-
-    /// As [`Conv2d::backward_params`].
+    /// As [`Conv2d::backward_params`]: the biases take part in `all` pairs, the weights in those whose
+    /// windows are given with what comes of them.
     #[inline(always)]
     pub fn backward_params<S: Simd>(
         &mut self,
         s: S,
         conv: &Conv2d,
-        samples: usize,
+        (all, [rows, outputs]): (&[u32], [&[u32]; 2]),
         (input, d_output): (&[f32], &[f32]),
-        d_weight: &mut [f32],
-        d_bias: &mut [f32],
+        (d_weight, d_bias): (&mut [f32], &mut [f32]),
     ) {
-        let outputs = &self.outputs[..samples * self.pairs];
         let mut sums = [0.0; LANES];
-        add_rows(s, d_output, outputs, &mut sums);
+        add_rows(s, d_output, all, &mut sums);
         let (left, right) = sums.split_at(HALF);
         add_both(d_bias, left, right);
-        let mut d_weights = std::mem::replace(&mut self.d_weights, Aligned::zeros(0));
+        let Self { inputs, d_weights, weights } = self;
         if d_weights.is_empty() {
-            d_weights = Aligned::zeros(self.weights.len());
+            *d_weights = Aligned::zeros(weights.len());
         }
         d_weights.fill(0.0);
-        gemm_transposed(s, self.windows(samples, input), d_output, outputs, LANES, &mut d_weights);
+        let a = Gathered { values: input, rows, columns: inputs };
+        gemm_transposed(s, a, d_output, outputs, LANES, d_weights);
         for (sum, [left, right]) in d_weight.chunks_exact_mut(LANES).zip(halves(conv)) {
             add_both(sum, &d_weights[left..][..HALF], &d_weights[right..][..HALF]);
         }
-        self.d_weights = d_weights;
     }
+}
+
+/// The biases of two pixels.
+pub(crate) fn twice(bias: &[f32]) -> [f32; LANES] {
+    std::array::from_fn(|i| bias[i % HALF])
 }
 
 /// Where the weights of each input of a window stand among those of pairs: for the left pixel and for the
@@ -130,15 +98,15 @@ mod tests {
 
     const SAMPLES: usize = 3;
 
-    /// The output and all gradients of a convolution of `values`.
-    struct All<'a>(Conv2d, [&'a [f32]; 4]);
+    /// The output and all gradients of a convolution of `values`; whether it looks for blank windows.
+    struct All<'a>(Conv2d, bool, [&'a [f32]; 4]);
 
     impl Task for All<'_> {
         type Output = [Vec<f32>; 4];
 
         #[inline(always)]
         fn run<S: Simd>(self, s: S) -> [Vec<f32>; 4] {
-            let Self(conv, [values, weight, bias, d_values]) = self;
+            let Self(conv, looks, [values, weight, bias, d_values]) = self;
             let outputs = conv.output.shape.channels;
             let rows = |from: &[f32]| {
                 let mut to = vec![0.0; from.len() / outputs * LANES];
@@ -155,11 +123,14 @@ mod tests {
             let mut transposed = vec![0.0; conv.transposed_len()];
             let mut places = conv.places(SAMPLES);
             conv.prepare(s, &weight, &mut places);
+            if looks {
+                conv.look(s, &mut places, SAMPLES, &input);
+            }
             conv.forward(s, (&weight, &bias), &mut places, SAMPLES, &input, &mut output);
             let params = (&mut d_weight[..], &mut d_bias[..]);
             conv.backward_params(s, &mut places, SAMPLES, &input, &d_output, params);
             // A network's first layer has no use for it.
-            if conv.input.pitch.is_multiple_of(LANES) {
+            if conv.input.pitch.is_multiple_of(HALF) {
                 conv.transpose(&weight, &mut transposed);
                 conv.backward_input(s, &transposed, &mut places, SAMPLES, &d_output, &mut d_input);
             }
@@ -169,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_of_pixels_are_what_pixels_are_alone() {
+    fn pairs_and_halves_are_what_whole_vectors_are() {
         let mut rng = Rng::new(2, &[]);
         for round in 0..60 {
             let mut below = |n: u32| rng.below(n) as usize;
@@ -179,7 +150,8 @@ mod tests {
                 _ => {
                     let kernel = (1 + below(5), 1 + below(5));
                     let pad = below(kernel.0.min(kernel.1) as u32);
-                    (kernel, 1 + below(3), pad, [1 + below(20), 1 + below(8)])
+                    let inputs = if round % 3 == 0 { 1 } else { 1 + below(20) };
+                    (kernel, 1 + below(3), pad, [inputs, 1 + below(8)])
                 }
             };
             let (height, width) = (1 + below(6), 2 + 2 * below(4));
@@ -194,25 +166,46 @@ mod tests {
             let output = Shape { height, width, channels: outputs };
             let Some(halves) = Grid::of_pairs(output) else { continue };
             let mut noise = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.normal()).collect() };
-            let (values, d_values) =
+            let (mut values, d_values) =
                 (noise(SAMPLES * input.values()), noise(SAMPLES * output.values()));
             let (weight, bias) = (noise(kernel.0 * kernel.1 * inputs * outputs), noise(outputs));
+            if inputs == 1 {
+                // Mostly blank, as pictures are.
+                values.iter_mut().filter(|_| rng.below(16) > 0).for_each(|value| *value = 0.0);
+            }
             for kernels in Kernel::available() {
-                let [pairs, alone] = [halves, Grid::of(output, 0)].map(|output| {
-                    // As the first layer of a network, or a later one.
-                    let input = match inputs {
-                        1 => Grid::of_input(input, pad),
-                        _ => Grid::of(input, pad),
-                    };
+                let looked = |looks, input, output| {
                     let conv = Conv2d { input, output, kernel, stride, pad };
-                    kernels.run(All(conv, [&values, &weight, &bias, &d_values]))
-                });
-                assert!(pairs[0] == alone[0], "{} changes bits", kernels.name());
-                for (pairs, alone) in pairs.iter().zip(&alone) {
-                    assert_eq!(pairs.len(), alone.len());
-                    for (a, b) in pairs.iter().zip(alone) {
-                        let name = kernels.name();
-                        assert!((a - b).abs() <= 1e-4 * (1.0 + b.abs()), "{a}, not {b}: {name}");
+                    kernels.run(All(conv, looks, [&values, &weight, &bias, &d_values]))
+                };
+                let all = |input, output| looked(false, input, output);
+                // As the first layer of a network, or a later one.
+                let whole = match inputs {
+                    1 => Grid::of_input(input, pad),
+                    _ => Grid::of(input, pad),
+                };
+                let alone = all(whole, Grid::of(output, 0));
+                if inputs == 1 {
+                    for output in [halves, Grid::of(output, 0)] {
+                        let same = looked(true, whole, output) == all(whole, output);
+                        assert!(same, "{}: blank windows change bits", kernels.name());
+                    }
+                }
+                let mut others = vec![all(whole, halves)];
+                if let (Some(input), 2..) = (Grid::of_halves(input, pad), inputs) {
+                    others.push(all(input, Grid::of(output, 0)));
+                }
+                for other in others {
+                    assert!(other[0] == alone[0], "{} changes bits", kernels.name());
+                    for (other, alone) in other.iter().zip(&alone) {
+                        assert_eq!(other.len(), alone.len());
+                        for (a, b) in other.iter().zip(alone) {
+                            let name = kernels.name();
+                            assert!(
+                                (a - b).abs() <= 1e-4 * (1.0 + b.abs()),
+                                "{a}, not {b}: {name}"
+                            );
+                        }
                     }
                 }
             }

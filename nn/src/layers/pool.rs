@@ -210,14 +210,16 @@ mod tests {
             let mut noise = |n: usize| (0..3 * n).map(|_| rng.below(9) as f32 / 8.0).collect();
             let (values, d_values): (Vec<f32>, Vec<f32>) =
                 (noise(input.values()), noise(output.values()));
-            let output = Grid::of(output, 1);
             for kind in [Kind::Max, Kind::Average] {
                 for kernel in Kernel::available() {
-                    let pooled = |input: Grid| {
+                    let pooled = |input: Grid, output: Grid| {
                         kernel.run(Both(Pool { kind, input, output, window }, &values, &d_values))
                     };
-                    let halves = Grid::of_pairs(input).unwrap();
-                    assert!(pooled(halves) == pooled(Grid::of(input, 0)), "{input:?}, {window:?}");
+                    let whole = pooled(Grid::of(input, 0), Grid::of(output, 1));
+                    let pairs = Grid::of_pairs(input).unwrap();
+                    for to in [Grid::of(output, 1), Grid::of_halves(output, 1).unwrap()] {
+                        assert!(pooled(pairs, to) == whole, "{input:?}, {window:?}");
+                    }
                 }
             }
         }

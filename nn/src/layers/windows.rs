@@ -1,0 +1,137 @@
+//! Where a convolution's windows are, and which of them are blank.
+
+use super::conv2d::Conv2d;
+use crate::kernel::{LANES, Simd, lanes};
+
+/// Where windows begin in the input, and what comes of each in the output, row by row.
+#[derive(Clone)]
+pub(crate) struct Windows {
+    starts: Vec<u32>,
+    outputs: Vec<u32>,
+    /// Windows of a sample, and of a row.
+    sample: usize,
+    row: usize,
+}
+
+impl Windows {
+    /// All windows of `samples` samples.
+    pub fn new(conv: &Conv2d, samples: usize) -> Self {
+        let (input, output) = (conv.input, conv.output);
+        let before = input.frame - conv.pad;
+        let start = |i: usize| {
+            let (y, x) =
+                (i / output.shape.width * conv.stride, i % output.shape.width * conv.stride);
+            (y + before) * input.row() + (x + before) * input.pitch
+        };
+        let sample = output.shape.height * output.shape.width;
+        let starts = |b: usize| (0..sample).map(move |i| (b * input.sample() + start(i)) as u32);
+        Self {
+            starts: (0..samples).flat_map(starts).collect(),
+            outputs: output.pixels(samples),
+            sample,
+            row: output.shape.width,
+        }
+    }
+
+    /// Of each row the windows `first`, `first + step`, ...
+    pub fn every(&self, step: usize, first: usize) -> Self {
+        let some = |list: &[u32]| -> Vec<u32> {
+            let rows = list.chunks_exact(self.row);
+            rows.flat_map(|row| row.iter().copied().skip(first).step_by(step)).collect()
+        };
+        let row = (self.row - first).div_ceil(step);
+        let sample = self.sample / self.row * row;
+        Self { starts: some(&self.starts), outputs: some(&self.outputs), sample, row }
+    }
+
+    /// Those of the first `samples` samples: where they begin, and what comes of them.
+    pub fn of(&self, samples: usize) -> [&[u32]; 2] {
+        [&self.starts, &self.outputs].map(|list| &list[..samples * self.sample])
+    }
+}
+
+/// The windows of a pass in which anything is not 0. Of a picture of a digit more than half are blank: what
+/// comes of those is the bias, and they change no weight.
+#[derive(Clone)]
+pub(crate) struct Inked {
+    starts: Vec<u32>,
+    outputs: Vec<u32>,
+    /// Pixels of a row that a window spans.
+    span: usize,
+    /// A bit for each pixel of a row at which a window begins, and what comes of it, from the first on.
+    begins: u64,
+    outputs_of: [u32; ROW],
+    /// A row of pixels of a sample each, a bit for each that is not 0.
+    rows: Vec<u64>,
+}
+
+/// Most pixels of a row.
+const ROW: usize = u64::BITS as usize;
+
+impl Inked {
+    /// For `windows`, each of which spans `span` pixels of a row; `None` where blank ones cannot be found:
+    /// there are several in pictures of one channel and of up to 64 pixels a row.
+    pub fn new(conv: &Conv2d, windows: &Windows, span: usize) -> Option<Self> {
+        let several = conv.output.shape.height * conv.output.shape.width > 1;
+        if !(several && conv.input.pitch == 1 && conv.input.row() <= ROW) {
+            return None;
+        }
+        let (mut begins, mut outputs_of) = (0, [0; ROW]);
+        let top = (conv.input.frame - conv.pad) * conv.input.row();
+        for (start, output) in windows.starts.iter().zip(&windows.outputs).take(windows.row) {
+            let x = *start as usize - top;
+            begins |= 1 << x;
+            outputs_of[x] = output - windows.outputs[0];
+        }
+        let [starts, outputs] = [vec![], vec![]];
+        Some(Self { starts, outputs, span, begins, outputs_of, rows: vec![] })
+    }
+
+    /// Looks for them in the first `samples` samples of `input`, of the convolution and the windows that
+    /// this was made for.
+    #[inline(always)]
+    pub fn find<S: Simd>(
+        &mut self,
+        s: S,
+        conv: &Conv2d,
+        windows: &Windows,
+        samples: usize,
+        input: &[f32],
+    ) {
+        let Self { starts, outputs, span, begins, outputs_of, rows } = self;
+        let (grid, width) = (conv.input, conv.input.row());
+        starts.clear();
+        outputs.clear();
+        let mut lines = windows.outputs.iter().step_by(windows.row);
+        for (b, sample) in input.chunks_exact(grid.sample()).take(samples).enumerate() {
+            rows.clear();
+            for y in 0..grid.shape.height + 2 * grid.frame {
+                let mut row = 0;
+                for first in (0..width).step_by(LANES) {
+                    let values = s.get(lanes(sample, y * width + first));
+                    row |= u64::from(s.not_zero(values)) << first;
+                }
+                // The last vector reaches beyond the row.
+                rows.push(row << (ROW - width) >> (ROW - width));
+            }
+            for (y, output) in (0..conv.output.shape.height).zip(&mut lines) {
+                let top = y * conv.stride + grid.frame - conv.pad;
+                let ink = rows[top..top + conv.kernel.0].iter().fold(0, |all, row| all | row);
+                let near = (0..*span).fold(0, |near, x| near | ink >> x);
+                let start = b * grid.sample() + top * width;
+                let mut left = near & *begins;
+                while left != 0 {
+                    let x = left.trailing_zeros();
+                    starts.push(start as u32 + x);
+                    outputs.push(output + outputs_of[x as usize]);
+                    left &= left - 1;
+                }
+            }
+        }
+    }
+
+    /// As [`Windows::of`].
+    pub fn windows(&self) -> [&[u32]; 2] {
+        [&self.starts, &self.outputs]
+    }
+}
