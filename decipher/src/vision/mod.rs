@@ -42,7 +42,7 @@ pub(crate) use decode::encode_png_rgb;
 pub use decode::{DecodeError, Limits, decode, encode_png};
 pub(crate) use lines::{reading_order, word_gaps};
 pub use mask::Mask;
-pub(crate) use normalize::with_finer_pen;
+pub(crate) use normalize::{moved_aside, with_finer_pen};
 pub(crate) use rank::median;
 pub use stages::Stages;
 pub use threshold::{Paper, otsu_threshold};

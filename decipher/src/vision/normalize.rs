@@ -55,6 +55,18 @@ pub fn with_finer_pen(glyph: &[u8; SIDE * SIDE]) -> Option<[u8; SIDE * SIDE]> {
     Some(finer)
 }
 
+/// The glyph, moved by a pixel to the right and one up, and to the left and one down.
+pub fn moved_aside(glyph: &[u8; SIDE * SIDE]) -> [[u8; SIDE * SIDE]; 2] {
+    let moved = |right: isize, down: isize| {
+        std::array::from_fn(|i| {
+            let x = (i % SIDE).checked_add_signed(-right).filter(|&x| x < SIDE);
+            let y = (i / SIDE).checked_add_signed(-down).filter(|&y| y < SIDE);
+            x.zip(y).map_or(0, |(x, y)| glyph[y * SIDE + x])
+        })
+    };
+    [moved(1, -1), moved(-1, 1)]
+}
+
 /// What is darker than this is in a stroke.
 const HALF: u8 = 127;
 /// Widths of a 1 with a flag, and from which on a stroke is broad, in pixels.
@@ -231,6 +243,17 @@ mod tests {
         let expected: [u8; SIDE * SIDE] =
             std::array::from_fn(|i| if (11..15).contains(&(i % SIDE)) { 200 } else { 0 });
         assert_eq!(finer, expected);
+    }
+
+    #[test]
+    fn what_is_moved_aside_does_not_come_in_again() {
+        let at =
+            |x: usize, y: usize| std::array::from_fn(|i| if i == y * SIDE + x { 9 } else { 0 });
+        let nothing = [0; SIDE * SIDE];
+        assert_eq!(moved_aside(&at(5, 7)), [at(6, 6), at(4, 8)]);
+        assert_eq!(moved_aside(&at(0, 5)), [at(1, 4), nothing]);
+        assert_eq!(moved_aside(&at(27, 5)), [nothing, at(26, 6)]);
+        assert_eq!(moved_aside(&at(5, 0)), [nothing, at(4, 1)]);
     }
 
     /// A ring of `side` pixels, drawn `stroke` pixels wide.
