@@ -251,9 +251,11 @@ impl Conv2d {
     }
 }
 
-/// Those windows of the first `samples` samples that are not known to be blank.
+/// Those windows of the first `samples` samples that are not known to be blank; all, where it is a single
+/// one, which [`gemm`] would sum up in another order.
 fn not_blank<'a>(inked: &'a Option<Inked>, all: &'a Windows, samples: usize) -> [&'a [u32]; 2] {
-    inked.as_ref().map_or_else(|| all.of(samples), Inked::windows)
+    let inked = inked.as_ref().map(Inked::windows).filter(|[starts, _]| starts.len() != 1);
+    inked.unwrap_or_else(|| all.of(samples))
 }
 
 /// `sums += ` each of the `rows` of `values`, of as many whole vectors as `sums`.

@@ -144,9 +144,10 @@ mod tests {
         let mut rng = Rng::new(2, &[]);
         for round in 0..60 {
             let mut below = |n: u32| rng.below(n) as usize;
-            // The first is that of LeNet-5.
+            // The first is that of LeNet-5; in the second a single window is not blank.
             let (kernel, stride, pad, [inputs, outputs]) = match round {
                 0 => ((5, 5), 1, 2, [1, 6]),
+                1 => ((1, 1), 1, 0, [1, 6]),
                 _ => {
                     let kernel = (1 + below(5), 1 + below(5));
                     let pad = below(kernel.0.min(kernel.1) as u32);
@@ -172,6 +173,10 @@ mod tests {
             if inputs == 1 {
                 // Mostly blank, as pictures are.
                 values.iter_mut().filter(|_| rng.below(16) > 0).for_each(|value| *value = 0.0);
+            }
+            if round == 1 {
+                values.fill(0.0);
+                values[0] = 0.3;
             }
             for kernels in Kernel::available() {
                 let looked = |looks, input, output| {
