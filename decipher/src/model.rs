@@ -316,7 +316,7 @@ impl Model {
                 all.iter_mut().zip(outputs).for_each(|(to, from)| to.copy_from_slice(&from[..10]));
             });
         };
-        if (1..=CHUNK).contains(&count) {
+        if count <= CHUNK {
             // Handing it to another thread would take longer than doing it.
             read((&mut all, images));
         } else {

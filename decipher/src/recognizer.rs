@@ -259,15 +259,16 @@ impl Recognizer {
         }
     }
 
-    /// What the network says of glyphs. Where it is not certain, it is the mean over the glyph and two that
+    /// What the network says of glyphs as they stand (not of what they are joined to or cut into, of which
+    /// there are many). Where it is not certain, it is the mean over the glyph and two that
     /// are moved by a pixel: layers with a stride see every second, fourth or eighth pixel, and chance
     /// decides which. One that is unsure even so, and perhaps a broad 1 with a flag, is drawn with a finer
     /// pen, too, and taken so if it then is a digit: in bold print out of focus the flag is hardly to be seen.
     fn look<'g>(&self, glyphs: impl Iterator<Item = &'g Glyph> + Clone) -> Vec<Found> {
         let probabilities = self.probabilities(glyphs.clone());
         let mut found: Vec<Found> = glyphs.cloned().zip(probabilities).collect();
-        let uncertain = |(_, p): &&mut Found| UNCERTAIN.contains(&best(p).1);
-        let uncertain: Vec<&mut Found> = found.iter_mut().filter(uncertain).collect();
+        let is_uncertain = |(_, p): &&mut Found| UNCERTAIN.contains(&best(p).1);
+        let uncertain: Vec<&mut Found> = found.iter_mut().filter(is_uncertain).collect();
         let moved = uncertain.iter().flat_map(|(glyph, _)| vision::moved_aside(&glyph.pixels));
         let moved: Vec<u8> = moved.flatten().collect();
         let views = self.model.probabilities_in(&self.workspaces, &moved);

@@ -120,22 +120,7 @@ impl Network {
                     Some(activation) if activation.in_place(layer) => next(l + 2),
                     other => other,
                 };
-                // Pairs of pixels save work where their windows overlap.
-                let overlap = match layer {
-                    Layer::Conv2d { kernel, stride, .. } => stride < kernel.1,
-                    _ => false,
-                };
-                let pairs = (overlap && reader.is_some_and(Layer::pools))
-                    .then(|| Grid::of_pairs(shape))
-                    .flatten();
-                let frame = reader.map_or(0, frame_for);
-                // Half vectors that were pooled stay such where a window's rows are then taken whole.
-                let halves = (layer.pools()
-                    && grid.in_pairs()
-                    && matches!(reader, Some(Layer::Conv2d { kernel: (_, 2..), .. })))
-                .then(|| Grid::of_halves(shape, frame))
-                .flatten();
-                buffers.push(pairs.or(halves).unwrap_or_else(|| Grid::of(shape, frame)));
+                buffers.push(grid_for(layer, grid, shape, reader));
                 buffers[buffers.len() - 1]
             };
             let buffer = buffers.len() - 1;
@@ -288,6 +273,23 @@ impl Network {
     pub fn zeros(&self) -> Params {
         Params { values: Aligned::zeros(self.params_len) }
     }
+}
+
+/// The grid of what a layer that reads `input` puts out for its reader.
+fn grid_for(layer: Layer, input: Grid, shape: Shape, reader: Option<Layer>) -> Grid {
+    let frame = reader.map_or(0, frame_for);
+    let narrow = match (layer, reader) {
+        // Pairs of pixels save work where their windows overlap.
+        (Layer::Conv2d { kernel, stride, .. }, Some(next)) if next.pools() && stride < kernel.1 => {
+            Grid::of_pairs(shape)
+        }
+        // Half vectors that are pooled stay such where the rows of a window are then taken whole.
+        (_, Some(Layer::Conv2d { kernel: (_, 2..), .. })) if layer.pools() && input.in_pairs() => {
+            Grid::of_halves(shape, frame)
+        }
+        _ => None,
+    };
+    narrow.unwrap_or_else(|| Grid::of(shape, frame))
 }
 
 /// The frame that a buffer needs for its reader.

@@ -181,7 +181,13 @@ impl Network {
             Aligned::zeros(if b < kept { few } else { samples } * grid.sample())
         };
         let places = |(l, p): (usize, &Placed)| {
-            p.conv2d().map(|conv| conv.places(if l < light { few } else { samples }))
+            p.conv2d().map(|conv| {
+                let mut places = conv.places(if l < light { few } else { samples });
+                if l == 0 {
+                    conv.look_for_blanks(&mut places);
+                }
+                places
+            })
         };
         Workspace {
             samples,
@@ -390,9 +396,7 @@ impl Forward<'_> {
                         if self.before == 0 {
                             conv.prepare(s, params.0, places);
                         }
-                        if l == 0 {
-                            conv.look(s, places, samples, source);
-                        }
+                        conv.look(s, places, samples, source);
                         conv.forward(s, params, places, samples, source, output);
                     }
                 }

@@ -242,6 +242,8 @@ fn every_layer_agrees_with_finite_differences() {
         &["conv 4 3x3", "global_avg_pool"],
         &["conv 3 2x3", "tanh", "max_pool 2", "dense 4"],
         &["conv 3 2x3 pad 1", "sigmoid", "conv 5 3x3 pad 1", "tanh", "avg_pool 2", "dense 4"],
+        &["conv 3 3x3 pad 1", "tanh", "avg_pool 2", "conv 4 2x3 pad 1", "tanh", "dense 4"],
+        &["conv 3 3x3 pad 1", "tanh", "avg_pool 2", "conv 4 2x2 stride 2 pad 1", "tanh", "dense 4"],
     ]) {
         check(&format!("{layers:?}"), &network(layers), objective, seed);
     }

@@ -140,8 +140,10 @@ impl Simd for Avx2 {
     fn not_zero(self, [low, high]: Self::V) -> u16 {
         // SAFETY: `self` proves the feature.
         unsafe {
-            let bits = |v| _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(v, _mm256_setzero_ps()));
-            (bits(low) | bits(high) << 8) as u16
+            let zero = _mm256_setzero_ps();
+            let low = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(low, zero));
+            let high = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(high, zero));
+            (low | high << 8) as u16
         }
     }
 

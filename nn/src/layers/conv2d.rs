@@ -28,7 +28,7 @@ pub(crate) struct Conv2d {
 pub(crate) struct Places {
     /// Of every output pixel, or pair of these.
     windows: Windows,
-    /// In the first layer, those in which anything is not 0.
+    /// Those in which anything is not 0, where these are looked for.
     inked: Option<Inked>,
     /// Every value of a window, from its beginning.
     inputs: Vec<u32>,
@@ -36,7 +36,7 @@ pub(crate) struct Places {
     channels: Vec<u32>,
     /// Every stretch of a window, from its beginning.
     stretches: Vec<u32>,
-    /// All windows, in groups in which no two reach into each other's stretches.
+    /// All windows, in groups in which stretches reach into each other only with what pads them.
     apart: Vec<Windows>,
     /// Where two pixels of the output are a vector.
     pairs: Option<Pairs>,
@@ -104,14 +104,16 @@ impl Conv2d {
         }
     }
 
-    /// To be called before [`Conv2d::forward`] in a network's first layer: finds the windows of `input` that
-    /// are blank, to leave them out there and in [`Conv2d::backward_params`].
+    /// Lets [`Conv2d::look`] look for blank windows, as is worth its while in a network's first layer.
+    pub fn look_for_blanks(&self, places: &mut Places) {
+        let span = self.kernel.1 + if places.pairs.is_some() { self.stride } else { 0 };
+        places.inked = Inked::new(self, &places.windows, span);
+    }
+
+    /// Finds the windows of `input` that are blank, if they are [looked for](Conv2d::look_for_blanks), to leave
+    /// them out in the next [`Conv2d::forward`] and [`Conv2d::backward_params`].
     #[inline(always)]
     pub fn look<S: Simd>(&self, s: S, places: &mut Places, samples: usize, input: &[f32]) {
-        if places.inked.is_none() {
-            let span = self.kernel.1 + if places.pairs.is_some() { self.stride } else { 0 };
-            places.inked = Inked::new(self, &places.windows, span);
-        }
         if let Some(inked) = &mut places.inked {
             inked.find(s, self, &places.windows, samples, input);
         }
@@ -143,9 +145,12 @@ impl Conv2d {
         if let Some(winograd) = &mut places.winograd {
             return winograd.forward(s, self, bias, samples, input, output);
         }
-        let of_pairs = twice(bias);
+        let of_two;
         let (columns, weight, bias) = match &places.pairs {
-            Some(pairs) => (&pairs.inputs, &pairs.weights[..], &of_pairs[..]),
+            Some(pairs) => {
+                of_two = twice(bias);
+                (&pairs.inputs, &pairs.weights[..], &of_two[..])
+            }
             None => (&places.inputs, weight, bias),
         };
         if places.inked.is_some() {
@@ -191,7 +196,7 @@ impl Conv2d {
     }
 
     /// `d_input = d_output * weight^T`, from the transposed weights: each stretch of the window is a
-    /// matrix product of its own, added where that stretch lies in the input.
+    /// matrix product of its own, or a few where windows overlap, added where that stretch lies in the input.
     #[inline(always)]
     pub fn backward_input<S: Simd>(
         &self,
@@ -241,7 +246,7 @@ impl Conv2d {
                     for (j, row) in square.iter().enumerate().take(columns) {
                         let at = (first_output + j) * to + first;
                         match transposed[at..].first_chunk_mut() {
-                            Some(to) if pitch >= LANES => *to = *row,
+                            Some(to) if pitch.is_multiple_of(LANES) => *to = *row,
                             _ => transposed[at..][..rows].copy_from_slice(&row[..rows]),
                         }
                     }

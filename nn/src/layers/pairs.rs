@@ -124,6 +124,7 @@ mod tests {
             let mut places = conv.places(SAMPLES);
             conv.prepare(s, &weight, &mut places);
             if looks {
+                conv.look_for_blanks(&mut places);
                 conv.look(s, &mut places, SAMPLES, &input);
             }
             conv.forward(s, (&weight, &bias), &mut places, SAMPLES, &input, &mut output);

@@ -51,7 +51,7 @@ impl Windows {
 }
 
 /// The windows of a pass in which anything is not 0. Of a picture of a digit more than half are blank: what
-/// comes of those is the bias, and they change no weight.
+/// comes of those, by finite weights, is the bias, and they change no weight.
 #[derive(Clone)]
 pub(crate) struct Inked {
     starts: Vec<u32>,
@@ -69,8 +69,8 @@ pub(crate) struct Inked {
 const ROW: usize = u64::BITS as usize;
 
 impl Inked {
-    /// For `windows`, each of which spans `span` pixels of a row; `None` where blank ones cannot be found:
-    /// there are several in pictures of one channel and of up to 64 pixels a row.
+    /// For `windows`, each of which spans `span` pixels of a row; `None` unless there are several, in pictures of
+    /// one channel whose rows have up to 64 pixels, their frame included.
     pub fn new(conv: &Conv2d, windows: &Windows, span: usize) -> Option<Self> {
         let several = conv.output.shape.height * conv.output.shape.width > 1;
         if !(several && conv.input.pitch == 1 && conv.input.row() <= ROW) {
@@ -83,8 +83,9 @@ impl Inked {
             begins |= 1 << x;
             outputs_of[x] = output - windows.outputs[0];
         }
-        let [starts, outputs] = [vec![], vec![]];
-        Some(Self { starts, outputs, span, begins, outputs_of, rows: vec![] })
+        let list = || Vec::with_capacity(windows.starts.len());
+        let rows = Vec::with_capacity(conv.input.shape.height + 2 * conv.input.frame);
+        Some(Self { starts: list(), outputs: list(), span, begins, outputs_of, rows })
     }
 
     /// Looks for them in the first `samples` samples of `input`, of the convolution and the windows that
@@ -133,5 +134,78 @@ impl Inked {
     /// As [`Windows::of`].
     pub fn windows(&self) -> [&[u32]; 2] {
         [&self.starts, &self.outputs]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Kernel, Task};
+    use crate::rng::Rng;
+    use crate::shape::{Grid, Shape};
+
+    struct Find<'a>(&'a mut Inked, &'a Conv2d, &'a Windows, usize, &'a [f32]);
+
+    impl Task for Find<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) {
+            let Self(inked, conv, windows, samples, input) = self;
+            inked.find(s, conv, windows, samples, input);
+        }
+    }
+
+    #[test]
+    fn those_with_ink_are_found_in_rows_of_any_length() {
+        let mut rng = Rng::new(4, &[]);
+        for width in (1..=66_usize).chain([64; 10]) {
+            let mut below = |n: u32| rng.below(n) as usize;
+            let kernel = (1 + below(3), 1 + below(width.min(6) as u32));
+            let pad = below(kernel.0.min(kernel.1) as u32);
+            let stride = 1 + below(3);
+            // With its frame the row has `width` pixels.
+            let inner = width.saturating_sub(2 * pad).max(1);
+            let shape = Shape { height: 4 + below(4), width: inner, channels: 1 };
+            let Some((height, across)) = Conv2d::output_size(shape, kernel, stride, pad) else {
+                continue;
+            };
+            let input = Grid::of_input(shape, pad);
+            let output = Grid::of(Shape { height, width: across, channels: 3 }, 0);
+            let conv = Conv2d { input, output, kernel, stride, pad };
+            for step in [1, 2] {
+                let span = kernel.1 + (step - 1) * stride;
+                if across % step != 0 || height * across == 1 {
+                    continue;
+                }
+                let windows = Windows::new(&conv, 3).every(step, 0);
+                let Some(mut inked) = Inked::new(&conv, &windows, span) else {
+                    assert!(input.row() > 64, "{}", input.row());
+                    continue;
+                };
+                // Full, with ink here and there, and blank, one after the other in the same memory.
+                for (samples, blank) in [(3, 0), (3, 20), (2, 20), (3, u32::MAX)] {
+                    let mut ink = || match blank {
+                        0 => 1.0,
+                        u32::MAX => 0.0,
+                        _ => f32::from(rng.below(blank) == 0),
+                    };
+                    let values: Vec<f32> = (0..3 * shape.values()).map(|_| ink()).collect();
+                    let memory = input.filled(3, &values);
+                    let [starts, outputs] = windows.of(samples);
+                    let has_ink = |start: u32| {
+                        let row = |y| start as usize + y * input.row();
+                        (0..kernel.0).any(|y| memory[row(y)..][..span].iter().any(|&v| v != 0.0))
+                    };
+                    let expected: (Vec<u32>, Vec<u32>) =
+                        starts.iter().zip(outputs).filter(|(start, _)| has_ink(**start)).unzip();
+                    for kernels in Kernel::available() {
+                        kernels.run(Find(&mut inked, &conv, &windows, samples, &memory));
+                        let [starts, outputs] = inked.windows();
+                        assert!(starts == expected.0 && outputs == expected.1, "{conv:?}");
+                    }
+                }
+            }
+        }
     }
 }
