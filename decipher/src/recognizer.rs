@@ -259,25 +259,15 @@ impl Recognizer {
         }
     }
 
-    /// What the network says of glyphs as they stand (not of what they are joined to or cut into, of which
-    /// there are many). Where it is not certain, it is the mean over the glyph and two that
-    /// are moved by a pixel: layers with a stride see every second, fourth or eighth pixel, and chance
-    /// decides which. One that is unsure even so, and perhaps a broad 1 with a flag, is drawn with a finer
-    /// pen, too, and taken so if it then is a digit: in bold print out of focus the flag is hardly to be seen.
+    /// What the network says of glyphs as they stand. One that is unsure, and perhaps a broad 1 with a flag, is
+    /// drawn with a finer pen, too, and taken so if it then is a digit: in bold print out of focus the flag is
+    /// hardly to be seen.
     fn look<'g>(&self, glyphs: impl Iterator<Item = &'g Glyph> + Clone) -> Vec<Found> {
-        let probabilities = self.probabilities(glyphs.clone());
+        let probabilities = self.probabilities(&pixels_of(glyphs.clone()));
         let mut found: Vec<Found> = glyphs.cloned().zip(probabilities).collect();
-        let is_uncertain = |(_, p): &&mut Found| UNCERTAIN.contains(&best(p).1);
-        let uncertain: Vec<&mut Found> = found.iter_mut().filter(is_uncertain).collect();
-        let moved = uncertain.iter().flat_map(|(glyph, _)| vision::moved_aside(&glyph.pixels));
-        let moved: Vec<u8> = moved.flatten().collect();
-        let views = self.model.probabilities_in(&self.workspaces, &moved);
-        for ((_, p), [one, other]) in uncertain.into_iter().zip(views.as_chunks().0) {
-            *p = std::array::from_fn(|digit| (p[digit] + one[digit] + other[digit]) / 3.0);
-        }
         for (glyph, p) in found.iter_mut().filter(|(_, p)| best(p).1 < SURE) {
             let Some(pixels) = vision::with_finer_pen(&glyph.pixels) else { continue };
-            let finer = self.model.probabilities_in(&self.workspaces, &pixels)[0];
+            let finer = self.at_a_glance(&pixels)[0];
             if best(&finer).1 >= SURE {
                 (glyph.pixels, *p) = (pixels, finer);
             }
@@ -285,9 +275,29 @@ impl Recognizer {
         found
     }
 
-    fn probabilities<'g>(&self, glyphs: impl Iterator<Item = &'g Glyph>) -> Vec<[f32; 10]> {
-        let pixels: Vec<u8> = glyphs.flat_map(|glyph| glyph.pixels).collect();
-        self.model.probabilities_in(&self.workspaces, &pixels)
+    /// The probability of each digit for each of `glyphs`, as [`Model::probabilities`] (784 pixels each, 0 =
+    /// paper, 255 = ink). Where the network is not certain, it is the mean over the glyph and two that are moved
+    /// by a pixel: layers with a stride see every second, fourth or eighth pixel, and chance decides which.
+    ///
+    /// # Panics
+    /// If `glyphs` are not whole ones.
+    pub fn probabilities(&self, glyphs: &[u8]) -> Vec<[f32; 10]> {
+        let mut all = self.at_a_glance(glyphs);
+        let is_uncertain = |p: &[f32; 10]| UNCERTAIN.contains(&best(p).1);
+        let uncertain = all.iter().zip(glyphs.as_chunks().0).filter(|(p, _)| is_uncertain(p));
+        let moved: Vec<u8> =
+            uncertain.flat_map(|(_, glyph)| vision::moved_aside(glyph)).flatten().collect();
+        let views = self.at_a_glance(&moved);
+        let uncertain = all.iter_mut().filter(|p| is_uncertain(p));
+        for (p, [one, other]) in uncertain.zip(views.as_chunks().0) {
+            *p = std::array::from_fn(|digit| (p[digit] + one[digit] + other[digit]) / 3.0);
+        }
+        all
+    }
+
+    /// What the network says at one look: enough for what might be joined or cut, of which there is much.
+    fn at_a_glance(&self, glyphs: &[u8]) -> Vec<[f32; 10]> {
+        self.model.probabilities_in(&self.workspaces, glyphs)
     }
 
     /// Two neighbours as one digit, where that makes more sense: the strokes of a 4.
@@ -298,7 +308,7 @@ impl Recognizer {
         (right, q): (&Glyph, &[f32; 10]),
     ) -> Option<Found> {
         let one = left.with(right, &layout.stages.ink);
-        let together = self.probabilities(std::iter::once(&one))[0];
+        let together = self.at_a_glance(&one.pixels)[0];
         let sense = best(&together).1;
         (sense >= SURE && sense > best(p).1 * best(q).1).then_some((one, together))
     }
@@ -310,7 +320,8 @@ impl Recognizer {
         let mut parts = None;
         let cutter = vision::Cutter::new(&layout.stages.ink, glyph)?;
         for cutting in (0..vision::WAYS).filter_map(|way| cutter.cutting(way)) {
-            let probabilities = self.probabilities(cutting.parts.iter().map(|part| &part.glyph));
+            let glyphs = cutting.parts.iter().map(|part| &part.glyph);
+            let probabilities = self.at_a_glance(&pixels_of(glyphs));
             if let Some((sense, way)) = best_way(&cutting, &probabilities)
                 && sense > most
                 && sense >= LEAST_SENSE.powf(way.len() as f32 / 2.0)
@@ -353,6 +364,10 @@ fn lines_again(mut found: Vec<Found>) -> Vec<Vec<Found>> {
         found[i].0.gap_before = gap_before;
     }
     order.iter().map(|line| line.iter().map(|&i| found[i].clone()).collect()).collect()
+}
+
+fn pixels_of<'g>(glyphs: impl Iterator<Item = &'g Glyph>) -> Vec<u8> {
+    glyphs.flat_map(|glyph| glyph.pixels).collect()
 }
 
 fn bounds_of(found: &[Found]) -> Vec<Rect> {
@@ -411,7 +426,7 @@ mod tests {
         let recognizer = Recognizer::bundled();
         // As it is, the network is unsure of it.
         let layout = vision::single(&picture);
-        let p = recognizer.probabilities(layout.lines[0].glyphs.iter())[0];
+        let p = recognizer.at_a_glance(&layout.lines[0].glyphs[0].pixels)[0];
         assert!(best(&p).1 < SURE, "{p:?}");
         assert_eq!(recognizer.read(&picture).text(), "1");
     }
@@ -424,18 +439,12 @@ mod tests {
         for i in 0..40 {
             // Pale on top of another, so that some are neither.
             let (one, other) = (digits.image(i), digits.image(i + 1));
-            let pixels = std::array::from_fn(|p| one[p].max(other[p] / 2));
-            let bounds = Rect { x: 0, y: 0, width: 28, height: 28 };
-            let glyph = Glyph { bounds, gap_before: false, pixels, pieces: vec![] };
+            let pixels: [u8; 784] = std::array::from_fn(|p| one[p].max(other[p] / 2));
             let [right, left] = vision::moved_aside(&pixels);
             let all = recognizer.model.probabilities(&[pixels, right, left].concat());
-            let found = recognizer.look(std::iter::once(&glyph)).remove(0);
-            if found.0.pixels != pixels {
-                continue;
-            }
             let is_uncertain = UNCERTAIN.contains(&best(&all[0]).1);
             uncertain += usize::from(is_uncertain);
-            for (digit, p) in found.1.into_iter().enumerate() {
+            for (digit, p) in recognizer.probabilities(&pixels)[0].into_iter().enumerate() {
                 let mean = all.iter().map(|p| p[digit]).sum::<f32>() / 3.0;
                 let expected = if is_uncertain { mean } else { all[0][digit] };
                 assert!((p - expected).abs() < 1e-4, "{i}: {p}, not {expected}");

@@ -227,7 +227,7 @@ fn glyphs(recognizer: &Recognizer, reading: &Reading) -> Vec<GlyphReport> {
     let unsure = reading.unsure.iter().map(|unsure| (unsure.bounds, unsure.pixels));
     let glyphs: Vec<_> = sure.chain(unsure).collect();
     let pixels: Vec<u8> = glyphs.iter().flat_map(|(_, pixels)| *pixels).collect();
-    let probabilities = recognizer.model().probabilities(&pixels);
+    let probabilities = recognizer.probabilities(&pixels);
     let report = |((bounds, pixels), p): (&(Rect, [u8; 784]), &[f32; 10])| GlyphReport {
         bounds: (*bounds).into(),
         pixels: STANDARD.encode(pixels),
