@@ -65,8 +65,8 @@ impl Gathered<'_> {
 }
 
 /// `c = start + a * b`: `b` is row-major with `n` columns, row `m` of `c` is the `n` floats from
-/// `c_rows[m]` on, and `n` is a multiple of [`LANES`]. With [`Start::Add`], and
-/// where the last columns of `b` are 0, a row of `c` may begin before the one before it has ended.
+/// `c_rows[m]` on, and `n` is a multiple of [`LANES`]. With [`Start::Add`], and where
+/// the last columns of `b` are 0, a row of `c` may begin before the one before it has ended.
 ///
 /// # Panics
 /// If a slice is too short for its shape, or `n` is not whole vectors.

@@ -36,7 +36,8 @@ pub(crate) struct Places {
     channels: Vec<u32>,
     /// Every stretch of a window, from its beginning.
     stretches: Vec<u32>,
-    /// All windows, in groups in which stretches reach into each other only with what pads them.
+    /// All windows, in groups in which stretches reach into each other only with what pads them; none before
+    /// the first gradient of the input.
     apart: Vec<Windows>,
     /// Where two pixels of the output are a vector.
     pairs: Option<Pairs>,
@@ -87,7 +88,6 @@ impl Conv2d {
         let taps: Vec<u32> = (0..kernel.0 * kernel.1).map(tap).collect();
         let channels = |len: usize| 0..len as u32;
         let windows = Windows::new(self, samples);
-        let groups = self.stretch_len().div_ceil(self.stride * input.pitch).min(output.shape.width);
         let pairs = output.in_pairs().then(|| Pairs::new(self));
         Places {
             inked: None,
@@ -97,11 +97,19 @@ impl Conv2d {
                 .collect(),
             channels: channels(output.shape.channels).collect(),
             stretches: taps.into_iter().step_by(self.stretch()).collect(),
-            apart: (0..groups).map(|first| windows.every(groups, first)).collect(),
+            apart: Vec::new(),
             winograd: Winograd::new(self, samples),
             windows: if pairs.is_some() { windows.every(2, 0) } else { windows },
             pairs,
         }
+    }
+
+    /// All windows of `samples` samples, apart as in [`Places`].
+    fn apart(&self, samples: usize) -> Vec<Windows> {
+        let groups = self.stretch_len().div_ceil(self.stride * self.input.pitch);
+        let groups = groups.min(self.output.shape.width);
+        let windows = Windows::new(self, samples);
+        (0..groups).map(|first| windows.every(groups, first)).collect()
     }
 
     /// Lets [`Conv2d::look`] look for blank windows, as is worth its while in a network's first layer.
@@ -180,16 +188,15 @@ impl Conv2d {
         (d_weight, d_bias): (&mut [f32], &mut [f32]),
     ) {
         let [_, all] = places.windows.of(samples);
-        if let Some(winograd) = &mut places.winograd {
-            add_rows(s, d_output, all, d_bias);
-            return winograd.backward_weights(s, self, samples, input, d_output, d_weight);
-        }
         let windows = not_blank(&places.inked, &places.windows, samples);
         if let Some(pairs) = &mut places.pairs {
             let values = (input, d_output);
             return pairs.backward_params(s, self, (all, windows), values, (d_weight, d_bias));
         }
         add_rows(s, d_output, all, d_bias);
+        if let Some(winograd) = &mut places.winograd {
+            return winograd.backward_weights(s, self, samples, input, d_output, d_weight);
+        }
         let [rows, outputs] = windows;
         let a = Gathered { values: input, rows, columns: &places.inputs };
         gemm_transposed(s, a, d_output, outputs, self.output.pitch, d_weight);
@@ -209,6 +216,9 @@ impl Conv2d {
     ) {
         if let Some(winograd) = &mut places.winograd {
             return winograd.backward_input(s, self, transposed, samples, d_output, d_input);
+        }
+        if places.apart.is_empty() {
+            places.apart = self.apart(places.windows.samples());
         }
         d_input[..samples * self.input.sample()].fill(0.0);
         let size = self.output.shape.channels * self.stretch_len();

@@ -44,6 +44,11 @@ impl Windows {
         Self { starts: some(&self.starts), outputs: some(&self.outputs), sample, row }
     }
 
+    /// Samples whose windows these are.
+    pub fn samples(&self) -> usize {
+        self.starts.len() / self.sample
+    }
+
     /// Those of the first `samples` samples: where they begin, and what comes of them.
     pub fn of(&self, samples: usize) -> [&[u32]; 2] {
         [&self.starts, &self.outputs].map(|list| &list[..samples * self.sample])
