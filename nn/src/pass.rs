@@ -394,7 +394,7 @@ impl Forward<'_> {
                         let places = places[l].as_mut().expect("it has places");
                         // The samples of a pass that come later meet the same weights.
                         if self.before == 0 {
-                            conv.prepare(s, params.0, places);
+                            conv.prepare(s, params.0, places, samples);
                         }
                         conv.look(s, places, samples, source);
                         conv.forward(s, params, places, samples, source, output);

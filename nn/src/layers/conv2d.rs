@@ -45,6 +45,14 @@ pub(crate) struct Places {
     pub winograd: Option<Winograd>,
 }
 
+impl Places {
+    /// Where that is faster for so many samples.
+    #[inline(always)]
+    pub fn winograd(&mut self, samples: usize) -> Option<&mut Winograd> {
+        self.winograd.as_mut().filter(|winograd| winograd.pays(samples))
+    }
+}
+
 impl Conv2d {
     /// The size of the output, or `None` where no window fits.
     pub fn output_size(
@@ -127,13 +135,14 @@ impl Conv2d {
         }
     }
 
-    /// To be called before [`Conv2d::forward`] if the weights may be others than at its last call.
+    /// To be called before [`Conv2d::forward`] of no more samples, if the weights may be others than at
+    /// its last call.
     #[inline(always)]
-    pub fn prepare<S: Simd>(&self, s: S, weight: &[f32], places: &mut Places) {
+    pub fn prepare<S: Simd>(&self, s: S, weight: &[f32], places: &mut Places, samples: usize) {
         if let Some(pairs) = &mut places.pairs {
             pairs.prepare(self, weight);
         }
-        if let Some(winograd) = &mut places.winograd {
+        if let Some(winograd) = places.winograd(samples) {
             winograd.prepare(s, weight);
         }
     }
@@ -150,7 +159,7 @@ impl Conv2d {
         input: &[f32],
         output: &mut [f32],
     ) {
-        if let Some(winograd) = &mut places.winograd {
+        if let Some(winograd) = places.winograd(samples) {
             return winograd.forward(s, self, bias, samples, input, output);
         }
         let of_two;
@@ -188,16 +197,16 @@ impl Conv2d {
         (d_weight, d_bias): (&mut [f32], &mut [f32]),
     ) {
         let [_, all] = places.windows.of(samples);
-        let windows = not_blank(&places.inked, &places.windows, samples);
         if let Some(pairs) = &mut places.pairs {
+            let windows = not_blank(&places.inked, &places.windows, samples);
             let values = (input, d_output);
             return pairs.backward_params(s, self, (all, windows), values, (d_weight, d_bias));
         }
         add_rows(s, d_output, all, d_bias);
-        if let Some(winograd) = &mut places.winograd {
+        if let Some(winograd) = places.winograd(samples) {
             return winograd.backward_weights(s, self, samples, input, d_output, d_weight);
         }
-        let [rows, outputs] = windows;
+        let [rows, outputs] = not_blank(&places.inked, &places.windows, samples);
         let a = Gathered { values: input, rows, columns: &places.inputs };
         gemm_transposed(s, a, d_output, outputs, self.output.pitch, d_weight);
     }
@@ -214,7 +223,7 @@ impl Conv2d {
         d_output: &[f32],
         d_input: &mut [f32],
     ) {
-        if let Some(winograd) = &mut places.winograd {
+        if let Some(winograd) = places.winograd(samples) {
             return winograd.backward_input(s, self, transposed, samples, d_output, d_input);
         }
         if places.apart.is_empty() {

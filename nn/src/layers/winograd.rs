@@ -10,15 +10,17 @@
 //! The backward pass is the exact derivative of that, by the same matrices transposed. The
 //! rounding errors are some ten times those of the plain sums, about 1e-6 of the largest value.
 
-// Points and rows are indexed by number throughout, as in the formulas.
-#![allow(clippy::needless_range_loop)]
+mod matrices;
+mod square;
 
 use std::ops::Range;
 
+use self::matrices::{A, ATransposed, B, BTransposed, G, GTransposed, both_ways};
+use self::square::{Square, load, store};
 use super::conv2d::Conv2d;
 use crate::aligned::Aligned;
 use crate::gemm::{Gathered, Start, gemm, gemm_transposed};
-use crate::kernel::{LANES, Simd, lanes, lanes_mut};
+use crate::kernel::{LANES, Simd};
 use crate::shape::Grid;
 
 /// Side of a tile of the output, of the input it depends on, and of a window.
@@ -29,9 +31,10 @@ const POINTS: usize = IN * IN;
 /// Rows that make a matrix product worth its while: that many tiles are done together.
 const ROWS: usize = 48;
 
-/// From how many channels and pixels a side on it pays, measured.
+/// From how many channels, pixels a side and tiles at a time on it pays, measured.
 const CHANNELS: usize = 32;
-const SIDE: usize = 8;
+const SIDE: usize = 6;
+const TILES: usize = 12;
 
 /// The memory that convolutions by this method need.
 #[derive(Clone)]
@@ -92,16 +95,17 @@ impl Winograd {
     pub fn new(conv: &Conv2d, samples: usize) -> Option<Self> {
         let (input, output) = (conv.input, conv.output);
         let (height, width) = (output.shape.height, output.shape.width);
-        let fits = conv.kernel == (WINDOW, WINDOW)
+        let tiles = (height.div_ceil(OUT), width.div_ceil(OUT));
+        let group = (ROWS / (tiles.0 * tiles.1)).clamp(1, samples);
+        let pays = conv.kernel == (WINDOW, WINDOW)
             && conv.stride == 1
             && input.pitch.is_multiple_of(LANES)
             && input.shape.channels.min(output.shape.channels) >= CHANNELS
-            && height.min(width) >= SIDE;
-        if !fits {
+            && height.min(width) >= SIDE
+            && group * tiles.0 * tiles.1 >= TILES;
+        if !pays {
             return None;
         }
-        let tiles = (height.div_ceil(OUT), width.div_ceil(OUT));
-        let group = (ROWS / (tiles.0 * tiles.1)).clamp(1, samples);
         let points = |grid| Points::new(grid, group * tiles.0 * tiles.1);
         Some(Self {
             tiles,
@@ -112,6 +116,11 @@ impl Winograd {
             transposed: Aligned::zeros(0),
             d_weights: Aligned::zeros(0),
         })
+    }
+
+    /// Whether so many samples at a time have tiles enough for the products to be worth their while.
+    pub fn pays(&self, samples: usize) -> bool {
+        samples.min(self.group) * self.tiles.0 * self.tiles.1 >= TILES
     }
 
     /// As [`Conv2d::prepare`].
@@ -339,208 +348,6 @@ fn transform_weights<S: Simd>(s: S, weight: &[f32], points: &mut [f32]) {
     }
 }
 
-/// Where the vectors of a square lie: the first, how far apart rows and neighbours in a row are,
-/// and how many there are of both. What is beyond counts as 0.
-#[derive(Clone, Copy)]
-struct Square {
-    at: usize,
-    row: usize,
-    pitch: usize,
-    height: usize,
-    width: usize,
-}
-
-impl Square {
-    /// `side` by `side` vectors, each `pitch` from the one before.
-    fn apart(side: usize, pitch: usize) -> Self {
-        Self { at: 0, row: side * pitch, pitch, height: side, width: side }
-    }
-
-    fn lane(self, lane: usize) -> Self {
-        Self { at: self.at + lane, ..self }
-    }
-}
-
-#[inline(always)]
-fn load<S: Simd, const N: usize>(s: S, values: &[f32], from: Square) -> [[S::V; N]; N] {
-    let mut square = [[s.splat(0.0); N]; N];
-    for y in 0..from.height.min(N) {
-        for x in 0..from.width.min(N) {
-            square[y][x] = s.get(lanes(values, from.at + y * from.row + x * from.pitch));
-        }
-    }
-    square
-}
-
-/// The `square`, added to what `start` says.
-#[inline(always)]
-fn store<S: Simd, const N: usize>(
-    s: S,
-    values: &mut [f32],
-    to: Square,
-    square: [[S::V; N]; N],
-    start: Start,
-) {
-    for y in 0..to.height.min(N) {
-        for x in 0..to.width.min(N) {
-            let there = lanes_mut(values, to.at + y * to.row + x * to.pitch);
-            let value = match start {
-                Start::Zero => square[y][x],
-                Start::Row(row) => s.add(square[y][x], s.get(lanes(row, 0))),
-                Start::Add => s.add(s.get(there), square[y][x]),
-            };
-            s.put(there, value);
-        }
-    }
-}
-
-/// A matrix by which `I` values become `O`.
-trait Matrix<const I: usize, const O: usize> {
-    fn times<S: Simd>(s: S, x: [S::V; I]) -> [S::V; O];
-}
-
-/// `M X M'`: the columns of `X`, then the rows of what they became, times `M`.
-#[inline(always)]
-fn both_ways<S: Simd, M: Matrix<I, O>, const I: usize, const O: usize>(
-    s: S,
-    x: [[S::V; I]; I],
-) -> [[S::V; O]; O] {
-    let mut half = [[s.splat(0.0); I]; O];
-    for i in 0..I {
-        let mut column = [s.splat(0.0); I];
-        for y in 0..I {
-            column[y] = x[y][i];
-        }
-        let column = M::times(s, column);
-        for y in 0..O {
-            half[y][i] = column[y];
-        }
-    }
-    let mut whole = [[s.splat(0.0); O]; O];
-    for y in 0..O {
-        whole[y] = M::times(s, half[y]);
-    }
-    whole
-}
-
-/// `B'`, its rows being (4 0 -5 0 1 0), (0 -4 -4 1 1 0), (0 4 -4 -1 1 0),
-/// (0 -2 -1 2 1 0), (0 2 -1 -2 1 0) and (0 4 0 -5 0 1).
-struct BTransposed;
-
-impl Matrix<IN, IN> for BTransposed {
-    #[inline(always)]
-    fn times<S: Simd>(s: S, x: [S::V; IN]) -> [S::V; IN] {
-        let (two, four, five) = (s.splat(2.0), s.splat(4.0), s.splat(-5.0));
-        let even = s.mul_add(s.splat(-4.0), x[2], x[4]);
-        let odd = s.mul_add(s.splat(-4.0), x[1], x[3]);
-        let (even_2, odd_2) = (s.sub(x[4], x[2]), s.mul(two, s.sub(x[3], x[1])));
-        [
-            s.mul_add(four, x[0], s.mul_add(five, x[2], x[4])),
-            s.add(even, odd),
-            s.sub(even, odd),
-            s.add(even_2, odd_2),
-            s.sub(even_2, odd_2),
-            s.mul_add(four, x[1], s.mul_add(five, x[3], x[5])),
-        ]
-    }
-}
-
-/// `B`.
-struct B;
-
-impl Matrix<IN, IN> for B {
-    #[inline(always)]
-    fn times<S: Simd>(s: S, y: [S::V; IN]) -> [S::V; IN] {
-        let (two, four, five) = (s.splat(2.0), s.splat(4.0), s.splat(-5.0));
-        let (sum, difference) = (s.add(y[1], y[2]), s.sub(y[1], y[2]));
-        let (sum_2, difference_2) = (s.add(y[3], y[4]), s.sub(y[3], y[4]));
-        let odd = s.sub(y[5], difference);
-        [
-            s.mul(four, y[0]),
-            s.mul_add(four, odd, s.mul(s.splat(-2.0), difference_2)),
-            s.mul_add(five, y[0], s.sub(s.mul(s.splat(-4.0), sum), sum_2)),
-            s.mul_add(five, y[5], s.mul_add(two, difference_2, difference)),
-            s.add(y[0], s.add(sum, sum_2)),
-            y[5],
-        ]
-    }
-}
-
-/// `A'`, its rows being (1 1 1 1 1 0), (0 1 -1 2 -2 0), (0 1 1 4 4 0) and
-/// (0 1 -1 8 -8 1).
-struct ATransposed;
-
-impl Matrix<IN, OUT> for ATransposed {
-    #[inline(always)]
-    fn times<S: Simd>(s: S, m: [S::V; IN]) -> [S::V; OUT] {
-        let (sum, difference) = (s.add(m[1], m[2]), s.sub(m[1], m[2]));
-        let (sum_2, difference_2) = (s.add(m[3], m[4]), s.sub(m[3], m[4]));
-        [
-            s.add(m[0], s.add(sum, sum_2)),
-            s.mul_add(s.splat(2.0), difference_2, difference),
-            s.mul_add(s.splat(4.0), sum_2, sum),
-            s.mul_add(s.splat(8.0), difference_2, s.add(difference, m[5])),
-        ]
-    }
-}
-
-/// `A`.
-struct A;
-
-impl Matrix<OUT, IN> for A {
-    #[inline(always)]
-    fn times<S: Simd>(s: S, z: [S::V; OUT]) -> [S::V; IN] {
-        let (even, odd) = (s.add(z[0], z[2]), s.add(z[1], z[3]));
-        let even_2 = s.mul_add(s.splat(4.0), z[2], z[0]);
-        let odd_2 = s.mul_add(s.splat(8.0), z[3], s.mul(s.splat(2.0), z[1]));
-        let all = [s.add(even, odd), s.sub(even, odd), s.add(even_2, odd_2), s.sub(even_2, odd_2)];
-        [z[0], all[0], all[1], all[2], all[3], z[3]]
-    }
-}
-
-/// `G`, its rows being (1/4 0 0), (-1/6 -1/6 -1/6), (-1/6 1/6 -1/6), (1/24 1/12 1/6),
-/// (1/24 -1/12 1/6) and (0 0 1).
-struct G;
-
-impl Matrix<WINDOW, IN> for G {
-    #[inline(always)]
-    fn times<S: Simd>(s: S, w: [S::V; WINDOW]) -> [S::V; IN] {
-        let sixth = s.splat(-1.0 / 6.0);
-        let (even, odd) = (s.mul(sixth, s.add(w[0], w[2])), s.mul(sixth, w[1]));
-        let even_2 = s.mul_add(s.splat(1.0 / 24.0), w[0], s.mul(s.splat(1.0 / 6.0), w[2]));
-        let odd_2 = s.mul(s.splat(1.0 / 12.0), w[1]);
-        [
-            s.mul(s.splat(0.25), w[0]),
-            s.add(even, odd),
-            s.sub(even, odd),
-            s.add(even_2, odd_2),
-            s.sub(even_2, odd_2),
-            w[2],
-        ]
-    }
-}
-
-/// `G'`.
-struct GTransposed;
-
-impl Matrix<IN, WINDOW> for GTransposed {
-    #[inline(always)]
-    fn times<S: Simd>(s: S, u: [S::V; IN]) -> [S::V; WINDOW] {
-        let (sum, difference) = (s.add(u[1], u[2]), s.sub(u[1], u[2]));
-        let (sum_2, difference_2) = (s.add(u[3], u[4]), s.sub(u[3], u[4]));
-        let (sixth, minus) = (s.splat(1.0 / 6.0), s.splat(-1.0 / 6.0));
-        [
-            s.mul_add(
-                s.splat(0.25),
-                u[0],
-                s.mul_add(minus, sum, s.mul(s.splat(1.0 / 24.0), sum_2)),
-            ),
-            s.mul_add(minus, difference, s.mul(s.splat(1.0 / 12.0), difference_2)),
-            s.mul_add(sixth, s.sub(sum_2, sum), u[5]),
-        ]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -569,13 +376,13 @@ mod tests {
             if !self.winograd {
                 places.winograd = None;
             }
-            assert_eq!(places.winograd.is_some(), self.winograd);
+            assert_eq!(places.winograd(samples).is_some(), self.winograd);
             let mut output = vec![0.0; samples * conv.output.sample()];
             let mut d_input = vec![7.0; samples * conv.input.sample()];
             let (mut d_weight, mut d_bias) = (vec![0.5; weight.len()], vec![0.5; self.bias.len()]);
             let mut transposed = vec![0.0; conv.transposed_len()];
             conv.transpose(weight, &mut transposed);
-            conv.prepare(s, weight, &mut places);
+            conv.prepare(s, weight, &mut places, samples);
             conv.forward(s, (weight, self.bias), &mut places, samples, input, &mut output);
             let d_params = (&mut d_weight[..], &mut d_bias[..]);
             conv.backward_params(s, &mut places, samples, input, self.d_output, d_params);
@@ -586,15 +393,27 @@ mod tests {
     }
 
     #[test]
+    fn a_few_small_samples_are_left_to_plain_sums() {
+        let grid = |channels| Grid::of(Shape { height: 7, width: 7, channels }, 1);
+        let conv = Conv2d { input: grid(64), output: grid(96), kernel: (3, 3), stride: 1, pad: 1 };
+        let mut places = conv.places(9);
+        assert!(places.winograd(9).is_some() && places.winograd(3).is_some());
+        assert!(places.winograd(2).is_none());
+        assert!(conv.places(2).winograd.is_none());
+    }
+
+    #[test]
     fn it_does_what_plain_sums_do() {
         let mut rng = Rng::new(9, &[]);
         for kernel in Kernel::available() {
             for ((height, width), (from, to), pad, samples) in [
-                ((10, 10), (32, 32), 0, 1),
+                ((10, 10), (32, 32), 0, 3),
                 ((9, 14), (40, 33), 1, 3),
                 ((8, 8), (32, 70), 1, 14),
                 ((26, 26), (32, 64), 0, 2),
                 ((7, 7), (64, 35), 2, 9),
+                ((7, 7), (32, 48), 1, 3),
+                ((8, 15), (40, 33), 0, 7),
             ] {
                 let input = Grid::of(Shape { height, width, channels: from }, pad);
                 let (h, w) = Conv2d::output_size(input.shape, (3, 3), 1, pad).unwrap();
