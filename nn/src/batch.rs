@@ -8,11 +8,12 @@ use rayon::prelude::*;
 
 use crate::layer::Layer;
 use crate::loss::Objective;
-use crate::network::{Network, Params, Transposed};
+use crate::network::{Network, Transposed};
 use crate::optim::{Descent, Optimizer};
-use crate::pass::{PASS, Workspace, Workspaces};
+use crate::params::Params;
 use crate::rng::hash;
 use crate::sparse::Inputs;
+use crate::workspace::{PASS, Workspace, Workspaces};
 
 /// Most shards of a batch.
 const SHARDS: usize = 8;

@@ -1,4 +1,4 @@
-//! A network: an immutable description, and its parameters.
+//! A network: an immutable description.
 
 use std::ops::Range;
 
@@ -9,6 +9,7 @@ use crate::layers::batch_norm::BatchNorm;
 use crate::layers::conv2d::Conv2d;
 use crate::layers::dense::Dense;
 use crate::layers::pool::{Kind, Pool};
+use crate::params::Params;
 use crate::rng::Rng;
 use crate::shape::{Grid, Shape};
 
@@ -230,22 +231,23 @@ impl Network {
     /// Fresh parameters, drawn from `seed`.
     pub fn init(&self, init: Init, seed: u64) -> Params {
         let mut params = self.zeros();
+        let values = params.values_mut();
         for (l, p) in self.placed.iter().enumerate() {
             let channels = p.output.shape.channels;
             if let Some(conv) = p.conv2d() {
                 let mut rng = Rng::new(seed, &[0, l as u64]);
-                for row in params.values[p.weight.clone()].chunks_exact_mut(p.row()) {
+                for row in values[p.weight.clone()].chunks_exact_mut(p.row()) {
                     for w in &mut row[..channels] {
                         *w = init.weight(&mut rng, conv.inputs(), channels);
                     }
                 }
-                for b in &mut params.values[p.bias.clone()][..channels] {
+                for b in &mut values[p.bias.clone()][..channels] {
                     *b = init.bias(&mut rng);
                 }
             }
             if p.layer == Layer::BatchNorm {
-                params.values[p.bias.start..][..channels].fill(1.0);
-                params.values[p.statistics.start + p.row()..][..channels].fill(1.0);
+                values[p.bias.start..][..channels].fill(1.0);
+                values[p.statistics.start + p.row()..][..channels].fill(1.0);
             }
         }
         params
@@ -259,7 +261,7 @@ impl Network {
                 if t.is_empty() {
                     *t = Aligned::zeros(conv.transposed_len());
                 }
-                conv.transpose(&params.values[p.weight.clone()], t);
+                conv.transpose(&params.values()[p.weight.clone()], t);
             }
         }
     }
@@ -271,7 +273,7 @@ impl Network {
 
     /// Zeros in the shape of the parameters: gradients, momentum.
     pub fn zeros(&self) -> Params {
-        Params { values: Aligned::zeros(self.params_len) }
+        Params::zeros(self.params_len)
     }
 }
 
@@ -295,25 +297,6 @@ fn grid_for(layer: Layer, input: Grid, shape: Shape, reader: Option<Layer>) -> G
 /// The frame that a buffer needs for its reader.
 fn frame_for(reader: Layer) -> usize {
     if let Layer::Conv2d { pad, .. } = reader { pad } else { 0 }
-}
-
-/// All parameters of a network in one flat slice, rows padded; gradients and the optimiser's
-/// state have the same shape.
-#[derive(Clone)]
-pub struct Params {
-    pub(crate) values: Aligned,
-}
-
-impl Params {
-    /// All values, padding (always 0) included.
-    pub fn values(&self) -> &[f32] {
-        &self.values
-    }
-
-    /// All values, to be changed; the padding must stay 0.
-    pub fn values_mut(&mut self) -> &mut [f32] {
-        &mut self.values
-    }
 }
 
 /// The weights of all layers after the first that is trained, transposed: what the backward pass

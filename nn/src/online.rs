@@ -9,9 +9,10 @@ use crate::kernel::{Kernel, Simd, Task};
 use crate::layer::Layer;
 use crate::loss::{Loss, Objective};
 use crate::math::flush;
-use crate::network::{Network, Params};
-use crate::pass::Workspace;
+use crate::network::Network;
+use crate::params::Params;
 use crate::sparse::{SparseMatrix, SparseRow};
+use crate::workspace::Workspace;
 
 /// Below this the common factor is folded into the weights.
 const SMALLEST_SCALE: f32 = 0.25;
@@ -53,7 +54,7 @@ impl Online {
         weight_decay: f32,
         learning_rate: &dyn Fn(usize) -> f32,
     ) -> f64 {
-        assert!(params.values.len() == net.params_len, "parameters of another network");
+        assert!(params.values().len() == net.params_len, "parameters of another network");
         assert!(
             inputs.columns() == net.inputs(),
             "input has {} columns, the network takes {}",
@@ -103,7 +104,7 @@ impl Task for Train<'_> {
     fn run<S: Simd>(self, s: S) -> f64 {
         let Self { net, params, every, workspace, .. } = self;
         let Workspace { values, d_values, .. } = workspace;
-        let (weights, biases) = params.values.split_at_mut(net.weights_len);
+        let (weights, biases) = params.values_mut().split_at_mut(net.weights_len);
         let last = net.buffers.len() - 1;
         let objective = Objective { loss: self.loss, label_smoothing: 0.0 };
         let classes = net.outputs();

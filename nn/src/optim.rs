@@ -5,7 +5,8 @@ use rayon::prelude::*;
 use crate::kernel::{Kernel, Simd, Task};
 use crate::layers::batch_norm::STATISTICS_RATE;
 use crate::math::flush;
-use crate::network::{Network, Params, Placed};
+use crate::network::{Network, Placed};
+use crate::params::Params;
 
 /// Parameters that are changed at a time.
 const CHUNK: usize = 1 << 14;
@@ -80,11 +81,11 @@ impl Descent {
         self.steps += 1;
         let mut chunks: Vec<Chunk> = Vec::new();
         let (mut average, decay) = match average {
-            Some((average, decay)) => (&mut average.values[..], decay),
+            Some((average, decay)) => (average.values_mut(), decay),
             None => (&mut [][..], 0.0),
         };
-        let mut params = &mut params.values[..];
-        let mut grads: Vec<&mut [f32]> = grads.iter_mut().map(|g| &mut g.values[..]).collect();
+        let mut params = params.values_mut();
+        let mut grads: Vec<&mut [f32]> = grads.iter_mut().map(Params::values_mut).collect();
         let [mut first, mut second] = self.state.each_mut().map(|s| &mut s[..]);
         // Of each kind, the frozen layers' come first.
         let frozen = &net.placed[..self.frozen];

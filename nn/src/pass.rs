@@ -1,207 +1,19 @@
-//! Forward and backward through all layers, and the memory that one pass needs.
+//! Forward and backward through all layers.
 
 use std::ops::Range;
-use std::sync::Mutex;
 
-use crate::aligned::{Aligned, padded};
+use crate::aligned::padded;
 use crate::kernel::{Kernel, Simd, Task};
 use crate::layer::Layer;
-use crate::layers::conv2d::Places;
 use crate::layers::dropout::drop_some;
 use crate::loss::{Loss, Objective};
-use crate::network::{Network, Params, Placed, Transposed};
+use crate::network::{Network, Placed, Transposed};
+use crate::params::Params;
 use crate::rng::hash;
-use crate::shape::Grid;
 use crate::sparse::Inputs;
-
-/// Every layer's values and their derivatives, for the samples of a pass, and the outputs for all
-/// samples. Nothing in a pass allocates.
-pub struct Workspace {
-    /// Most samples of a pass.
-    samples: usize,
-    /// As many go through its [light](Network::light) layers at a time.
-    few: usize,
-    outputs: Aligned,
-    /// The samples side by side, where the first layer cannot read them where they are.
-    input: Aligned,
-    /// Where each value of a sample lies there.
-    input_at: Vec<u32>,
-    pub(crate) values: Vec<Aligned>,
-    pub(crate) d_values: Vec<Aligned>,
-    /// By layer: what convolutions go by.
-    places: Vec<Option<Places>>,
-    /// By layer: means and variances of this pass.
-    statistics: Vec<Aligned>,
-}
-
-/// Workspaces of one network, for whatever thread asks; the one used last is used again first.
-#[derive(Default)]
-pub struct Workspaces(Mutex<Vec<Workspace>>);
-
-impl Workspaces {
-    /// Does `work` in a workspace for up to `samples` samples of `net`, which must be the same at
-    /// each call.
-    pub fn with<R>(
-        &self,
-        net: &Network,
-        samples: usize,
-        work: impl FnOnce(&mut Workspace) -> R,
-    ) -> R {
-        let fits = |w: &Workspace| samples * padded(net.outputs()) <= w.outputs.len();
-        self.with_such(fits, || net.workspace(samples), work)
-    }
-
-    /// Does `work` in a workspace that `fits`, or else in a new one.
-    pub(crate) fn with_such<R>(
-        &self,
-        fits: impl FnOnce(&Workspace) -> bool,
-        new: impl FnOnce() -> Workspace,
-        work: impl FnOnce(&mut Workspace) -> R,
-    ) -> R {
-        let spare = self.0.lock().expect("nothing panics under the lock").pop();
-        let mut workspace = spare.filter(fits).unwrap_or_else(new);
-        let result = work(&mut workspace);
-        self.0.lock().expect("nothing panics under the lock").push(workspace);
-        result
-    }
-}
-
-impl Workspace {
-    fn gather(&mut self, net: &Network, inputs: Inputs, rows: &[u32]) {
-        let samples = rows.len();
-        assert!(samples <= self.few, "{samples} samples in a pass of {}", self.few);
-        inputs.check(net.inputs());
-        if reads_sparse(net, inputs) {
-            return;
-        }
-        let grid = net.input;
-        let line = grid.shape.width * grid.shape.channels;
-        if self.input.is_empty() {
-            self.input = Aligned::zeros(self.few * grid.sample());
-            let channels = |at| (0..grid.shape.channels as u32).map(move |channel| at + channel);
-            self.input_at = grid.pixels(1).into_iter().flat_map(channels).collect();
-        }
-        for (to, &row) in self.input.chunks_exact_mut(grid.sample()).zip(rows) {
-            let places = (0..grid.shape.height).map(|y| grid.at(y, 0));
-            match inputs {
-                Inputs::Dense(values) => {
-                    let sample = &values[row as usize * net.inputs()..][..net.inputs()];
-                    for (at, from) in places.zip(sample.chunks_exact(line)) {
-                        to[at..at + line].copy_from_slice(from);
-                    }
-                }
-                Inputs::Sparse(matrix) => {
-                    places.for_each(|at| to[at..at + line].fill(0.0));
-                    let row = matrix.row(row as usize);
-                    for (i, &index) in row.indices.iter().enumerate() {
-                        let at = self.input_at[usize::from(index)] as usize;
-                        to[at] = row.values.get(i).copied().unwrap_or(1.0);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Whether the first layer takes the rows of a sparse matrix as they are.
-fn reads_sparse(net: &Network, inputs: Inputs) -> bool {
-    matches!((inputs, net.layers()[0]), (Inputs::Sparse(_), Layer::Dense { .. }))
-}
-
-/// Most samples that go through a network at a time.
-pub(crate) const PASS: usize = 32;
-/// What a core keeps close: the second cache, in bytes.
-const CACHE: usize = 1 << 20;
+use crate::workspace::{Workspace, reads_sparse};
 
 impl Network {
-    /// Samples that go through the network at a time in training: more than are
-    /// [close](Self::close) where it normalises over the samples of a pass.
-    pub(crate) fn pass(&self) -> usize {
-        if self.layers().contains(&Layer::BatchNorm) { PASS } else { self.close() }
-    }
-
-    /// As many samples as keep their values and derivatives in cache; more where the parameters,
-    /// which every pass reads and whose gradients it changes, are larger than that.
-    fn close(&self) -> usize {
-        let values = size_of::<f32>() * self.buffers.iter().map(Grid::sample).sum::<usize>();
-        let parameters = size_of::<f32>() * self.params_len;
-        let samples = (CACHE / (2 * values)).max(parameters / values);
-        samples.next_power_of_two().clamp(8, PASS)
-    }
-
-    /// Layers before the first that has more weights than values. [Few](Self::few) samples at a time go
-    /// through these, so that their values stay in cache, and [many](Self::many) through the rest, so that
-    /// its weights do.
-    fn light(&self) -> usize {
-        let heavy = |p: &Placed| p.weight.len() > p.input.sample() + p.output.sample();
-        self.placed.iter().position(heavy).unwrap_or(self.placed.len())
-    }
-
-    /// The buffer that the light layers end in.
-    fn kept(&self) -> usize {
-        self.placed[..self.light()].last().map_or(0, |p| p.buffer)
-    }
-
-    /// As many samples as keep the values of all light layers in half of the cache.
-    fn few(&self) -> usize {
-        let values: usize = self.buffers[..self.kept()].iter().map(Grid::sample).sum();
-        CACHE / (2 * size_of::<f32>() * values.max(1))
-    }
-
-    /// As many samples, 8 to [`PASS`], as keep what each of the other layers reads and writes in cache; more
-    /// where a layer has more weights than that.
-    fn many(&self) -> usize {
-        let fits = |p: &Placed| {
-            let values = p.input.sample() + p.output.sample();
-            (CACHE / size_of::<f32>()).max(p.weight.len()) / values
-        };
-        let most = self.placed[self.light()..].iter().map(fits).min().unwrap_or(PASS);
-        // A power of two parts most batches evenly.
-        1 << most.clamp(8, PASS).ilog2()
-    }
-
-    /// Memory for up to `samples` samples at a time.
-    pub fn workspace(&self, samples: usize) -> Workspace {
-        let most = if self.light() == 0 { self.close() } else { self.many() };
-        let passed = samples.clamp(1, most);
-        let outputs = Aligned::zeros(samples * padded(self.outputs()));
-        Workspace { outputs, ..self.memory(passed, self.few().clamp(1, passed)) }
-    }
-
-    /// Memory for passes over up to `samples` samples, without outputs of their own.
-    pub(crate) fn pass_workspace(&self, samples: usize) -> Workspace {
-        self.memory(samples, samples)
-    }
-
-    /// Memory for passes over `samples` samples, of which `few` go through the light layers at a time.
-    fn memory(&self, samples: usize, few: usize) -> Workspace {
-        let (light, kept) = (self.light(), self.kept());
-        let few = if light == 0 { samples } else { few };
-        let buffer = |(b, grid): (usize, &Grid)| {
-            Aligned::zeros(if b < kept { few } else { samples } * grid.sample())
-        };
-        let places = |(l, p): (usize, &Placed)| {
-            p.conv2d().map(|conv| {
-                let mut places = conv.places(if l < light { few } else { samples });
-                if l == 0 {
-                    conv.look_for_blanks(&mut places);
-                }
-                places
-            })
-        };
-        Workspace {
-            samples,
-            few,
-            outputs: Aligned::zeros(0),
-            input: Aligned::zeros(0),
-            input_at: Vec::new(),
-            values: self.buffers.iter().enumerate().map(buffer).collect(),
-            d_values: Vec::new(),
-            places: self.placed.iter().enumerate().map(places).collect(),
-            statistics: self.placed.iter().map(|p| Aligned::zeros(p.statistics.len())).collect(),
-        }
-    }
-
     /// The outputs for the samples `rows` of `inputs`, a row of [`padded`]`(outputs)` values each,
     /// of which the first `outputs` count. What they mean depends on the loss.
     ///
@@ -242,6 +54,7 @@ impl Network {
         end: usize,
     ) {
         let (light, few) = (self.light().min(end), workspace.few);
+        workspace.prepare(self, params);
         let mut run = |layers: Range<usize>, rows: &[u32], before: usize| {
             if layers.start == 0 {
                 workspace.gather(self, inputs, rows);
@@ -336,17 +149,9 @@ impl Network {
         workspace: &mut Workspace,
         grads: &mut Params,
     ) -> f64 {
-        if workspace.few < workspace.samples {
-            // Backward, the values of all layers are needed.
-            let outputs = std::mem::replace(&mut workspace.outputs, Aligned::zeros(0));
-            *workspace = Workspace { outputs, ..self.pass_workspace(workspace.samples) };
-        }
+        workspace.make_room_for_derivatives(self);
+        workspace.prepare(self, params);
         workspace.gather(self, inputs, rows);
-        if workspace.d_values.is_empty() {
-            let samples = workspace.samples;
-            let zeros = |g: &Grid| Aligned::zeros(samples * g.sample());
-            workspace.d_values = self.buffers.iter().map(zeros).collect();
-        }
         let layers = 0..self.placed.len();
         let forward = Forward { net: self, layers, params, inputs, rows, before: 0, workspace };
         Kernel::chosen().run(Gradient { forward, transposed, labels, objective, scale, key, grads })
@@ -380,7 +185,7 @@ impl Forward<'_> {
                 p.source.map_or(&input[..], |b| if b < p.buffer { &sources[b] } else { &[] });
             let before = if p.buffer == last { self.before * p.output.sample() } else { 0 };
             let output = &mut rest[0][before..];
-            let params = |range: &Range<usize>| &self.params.values[range.clone()];
+            let params = |range: &Range<usize>| &self.params.values()[range.clone()];
             match p.layer {
                 Layer::Dense { .. } | Layer::Conv2d { .. } => {
                     let params = (params(&p.weight), params(&p.bias));
@@ -392,10 +197,6 @@ impl Forward<'_> {
                     } else {
                         let conv = p.conv2d().expect("it is a convolution");
                         let places = places[l].as_mut().expect("it has places");
-                        // The samples of a pass that come later meet the same weights.
-                        if self.before == 0 {
-                            conv.prepare(s, params.0, places, samples);
-                        }
                         conv.look(s, places, samples, source);
                         conv.forward(s, params, places, samples, source, output);
                     }
@@ -474,6 +275,7 @@ impl Task for Gradient<'_> {
             loss += f64::from(self.objective.gradient(s, output, classes, label, self.scale, d));
         }
         let Workspace { input, values, d_values, places, statistics, .. } = workspace;
+        let grads = self.grads.values_mut();
         for (l, p) in net.placed.iter().enumerate().skip(frozen).rev() {
             let (d_before, d_rest) = d_values.split_at_mut(p.buffer);
             let d_output = &mut d_rest[0][..];
@@ -482,7 +284,7 @@ impl Task for Gradient<'_> {
                 p.source.filter(|&b| l > frozen && b < p.buffer).map(|b| &mut d_before[b][..]);
             match p.layer {
                 Layer::Dense { .. } | Layer::Conv2d { .. } => {
-                    let (weights, biases) = self.grads.values.split_at_mut(net.weights_len);
+                    let (weights, biases) = grads.split_at_mut(net.weights_len);
                     let bias = p.bias.start - net.weights_len..p.bias.end - net.weights_len;
                     let d_params = (&mut weights[p.weight.clone()], &mut biases[bias]);
                     if let (0, true, Inputs::Sparse(matrix)) =
@@ -507,12 +309,12 @@ impl Task for Gradient<'_> {
                 Layer::BatchNorm => {
                     let norm = p.batch_norm().expect("it normalises");
                     let d_source = d_source.expect("the first layer has weights");
-                    let scales = &params.values[p.bias.clone()];
-                    let params = (scales, &mut self.grads.values[p.bias.clone()]);
+                    let scales = &params.values()[p.bias.clone()];
+                    let params = (scales, &mut grads[p.bias.clone()]);
                     let values = (source, &*d_output);
                     norm.backward(s, params, &statistics[l], samples, values, d_source);
                     let weight = self.scale * samples as f32;
-                    let sums = self.grads.values[p.statistics.clone()].iter_mut();
+                    let sums = grads[p.statistics.clone()].iter_mut();
                     sums.zip(&*statistics[l]).for_each(|(sum, x)| *sum += weight * x);
                 }
                 Layer::Dropout { rate } => {
@@ -542,10 +344,12 @@ impl Task for Gradient<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aligned::Aligned;
     use crate::init::Init;
     use crate::layers::activation::Activation;
     use crate::rng::Rng;
     use crate::shape::Shape;
+    use crate::workspace::PASS;
 
     /// Light layers, then heavy ones, of which one reads a frame.
     fn light_and_heavy(side: usize) -> (Network, Params) {
@@ -599,6 +403,27 @@ mod tests {
             };
             assert_eq!(outputs(&mut workspace), outputs(&mut plain));
         }
+    }
+
+    #[test]
+    fn a_workspace_goes_by_the_parameters_of_the_call() {
+        let (net, first) = light_and_heavy(28);
+        let images = noise(8 * net.inputs());
+        let rows: Vec<u32> = (0..8).collect();
+        let outputs = |params: &Params, workspace: &mut Workspace| {
+            net.forward(params, Inputs::Dense(&images), &rows, workspace).to_vec()
+        };
+        let mut changed = first.clone();
+        let mut used = net.workspace(8);
+        // In the first convolution, the one by Winograd's method and the last layer.
+        for l in [0, 6, 10] {
+            assert_eq!(outputs(&changed, &mut used), outputs(&changed, &mut net.workspace(8)));
+            let before = outputs(&changed, &mut used);
+            changed.values_mut()[net.placed[l].weight.start] += 1.0;
+            assert_ne!(outputs(&changed, &mut used), before, "layer {l}");
+        }
+        assert_eq!(outputs(&changed, &mut used), outputs(&changed.clone(), &mut net.workspace(8)));
+        assert_eq!(outputs(&first, &mut used), outputs(&first, &mut net.workspace(8)));
     }
 
     #[test]

@@ -135,14 +135,13 @@ impl Conv2d {
         }
     }
 
-    /// To be called before [`Conv2d::forward`] of no more samples, if the weights may be others than at
-    /// its last call.
+    /// To be called before [`Conv2d::forward`] if the weights may be others than at its last call.
     #[inline(always)]
-    pub fn prepare<S: Simd>(&self, s: S, weight: &[f32], places: &mut Places, samples: usize) {
+    pub fn prepare<S: Simd>(&self, s: S, weight: &[f32], places: &mut Places) {
         if let Some(pairs) = &mut places.pairs {
             pairs.prepare(self, weight);
         }
-        if let Some(winograd) = places.winograd(samples) {
+        if let Some(winograd) = &mut places.winograd {
             winograd.prepare(s, weight);
         }
     }

@@ -122,7 +122,7 @@ mod tests {
             let (mut d_weight, mut d_bias) = (vec![0.5; weight.len()], vec![0.0; LANES]);
             let mut transposed = vec![0.0; conv.transposed_len()];
             let mut places = conv.places(SAMPLES);
-            conv.prepare(s, &weight, &mut places, SAMPLES);
+            conv.prepare(s, &weight, &mut places);
             if looks {
                 conv.look_for_blanks(&mut places);
                 conv.look(s, &mut places, SAMPLES, &input);

@@ -382,7 +382,7 @@ mod tests {
             let (mut d_weight, mut d_bias) = (vec![0.5; weight.len()], vec![0.5; self.bias.len()]);
             let mut transposed = vec![0.0; conv.transposed_len()];
             conv.transpose(weight, &mut transposed);
-            conv.prepare(s, weight, &mut places, samples);
+            conv.prepare(s, weight, &mut places);
             conv.forward(s, (weight, self.bias), &mut places, samples, input, &mut output);
             let d_params = (&mut d_weight[..], &mut d_bias[..]);
             conv.backward_params(s, &mut places, samples, input, self.d_output, d_params);

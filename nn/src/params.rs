@@ -1,7 +1,73 @@
-//! Parameters by name, without padding: what a model file holds.
+//! The numbers of a network, and their names: what a model file holds.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::aligned::Aligned;
 use crate::layer::Layer;
-use crate::network::{Network, Params};
+use crate::network::Network;
+
+/// All parameters of a network in one flat slice, rows padded; gradients and the optimiser's
+/// state have the same shape.
+#[derive(Clone)]
+pub struct Params {
+    values: Aligned,
+    /// No others have the same, unless their values are the same, too.
+    version: u64,
+}
+
+/// Drawn anew whenever parameters may change.
+fn new_version() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
+}
+
+impl Params {
+    pub(crate) fn zeros(len: usize) -> Self {
+        Self { values: Aligned::zeros(len), version: new_version() }
+    }
+
+    /// All values, padding (always 0) included.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// All values, to be changed; the padding must stay 0.
+    pub fn values_mut(&mut self) -> &mut [f32] {
+        self.version = new_version();
+        &mut self.values
+    }
+
+    /// What was made of parameters holds for as long as this is the same, 1 or more.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The values of one tensor, row-major.
+    pub fn tensor(&self, spec: &TensorSpec) -> Vec<f32> {
+        let width = spec.shape[spec.shape.len() - 1];
+        let rows = self.values()[spec.offset..].chunks(spec.stride);
+        rows.take(spec.len() / width).flat_map(|row| &row[..width]).copied().collect()
+    }
+
+    /// Replaces the values of one tensor.
+    ///
+    /// # Panics
+    /// If `values` has another length than the tensor.
+    pub fn set_tensor(&mut self, spec: &TensorSpec, values: &[f32]) {
+        assert!(
+            values.len() == spec.len(),
+            "{}: {} values for shape {:?}",
+            spec.name,
+            values.len(),
+            spec.shape
+        );
+        let width = spec.shape[spec.shape.len() - 1];
+        let rows = self.values_mut()[spec.offset..].chunks_mut(spec.stride);
+        for (row, values) in rows.zip(values.chunks_exact(width)) {
+            row[..width].copy_from_slice(values);
+        }
+    }
+}
 
 /// A named block of parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,33 +132,5 @@ impl TensorSpec {
     /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-}
-
-impl Params {
-    /// The values of one tensor, row-major.
-    pub fn tensor(&self, spec: &TensorSpec) -> Vec<f32> {
-        let width = spec.shape[spec.shape.len() - 1];
-        let rows = self.values()[spec.offset..].chunks(spec.stride);
-        rows.take(spec.len() / width).flat_map(|row| &row[..width]).copied().collect()
-    }
-
-    /// Replaces the values of one tensor.
-    ///
-    /// # Panics
-    /// If `values` has another length than the tensor.
-    pub fn set_tensor(&mut self, spec: &TensorSpec, values: &[f32]) {
-        assert!(
-            values.len() == spec.len(),
-            "{}: {} values for shape {:?}",
-            spec.name,
-            values.len(),
-            spec.shape
-        );
-        let width = spec.shape[spec.shape.len() - 1];
-        let rows = self.values_mut()[spec.offset..].chunks_mut(spec.stride);
-        for (row, values) in rows.zip(values.chunks_exact(width)) {
-            row[..width].copy_from_slice(values);
-        }
     }
 }
