@@ -4,16 +4,18 @@
 /// The largest finite number.
 pub const MAX: f32 = 65_504.0;
 
+/// The smallest number above 0: 2^-24.
+const STEP: f32 = 1.0 / (1 << 24) as f32;
+
 /// The number that these bits stand for.
 pub fn to_f32(bits: u16) -> f32 {
-    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
-    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
-    sign * match exponent {
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        0 => fraction * 2f32.powi(-24),
-        _ => (1024.0 + fraction) * 2f32.powi(exponent - 25),
-    }
+    let [sign, exponent, fraction] = [bits >> 15, bits >> 10 & 31, bits & 1023].map(u32::from);
+    let size = match exponent {
+        0 => (fraction as f32 * STEP).to_bits(),
+        31 => 255 << 23 | fraction << 13,
+        _ => (exponent + 127 - 15) << 23 | fraction << 13,
+    };
+    f32::from_bits(sign << 31 | size)
 }
 
 /// The bits of the half nearest to a number, of two as near the even one; beyond [`MAX`], of that. What
@@ -73,6 +75,7 @@ mod tests {
             assert_eq!((to_f32(bits), from_f32(value)), (value, bits));
         }
         assert_eq!(to_f32(0x7c00), f32::INFINITY);
+        assert_eq!(to_f32(0x8000).to_bits(), (-0.0f32).to_bits());
         assert!(to_f32(0x7c01).is_nan() && to_f32(from_f32(f32::NAN)).is_nan());
         assert_eq!((from_f32(1e9), from_f32(-1e9)), (0x7bff, 0xfbff));
         assert_eq!((from_f32(1e-9), from_f32(-0.0)), (0, 1 << 15));

@@ -63,12 +63,26 @@ fn continued(picture: &GrayImage, margin: usize) -> GrayImage {
 
 /// The picture with all that is dark and narrower than `2 radius + 1` pixels filled.
 pub fn closing(picture: &GrayImage, radius: usize) -> GrayImage {
-    extreme(&extreme(picture, radius, u8::max), radius, u8::min)
+    filled(picture, radius, u8::max, u8::min)
 }
 
 /// The picture with all that is light and narrower than `2 radius + 1` pixels filled.
 pub fn opening(picture: &GrayImage, radius: usize) -> GrayImage {
-    extreme(&extreme(picture, radius, u8::min), radius, u8::max)
+    filled(picture, radius, u8::min, u8::max)
+}
+
+/// One extreme after the other: of columns, rows, rows and columns, so that the picture is turned
+/// but twice.
+fn filled(
+    picture: &GrayImage,
+    radius: usize,
+    first: impl Fn(u8, u8) -> u8,
+    second: impl Fn(u8, u8) -> u8,
+) -> GrayImage {
+    let columns = extreme_of_columns(picture, radius, &first);
+    let both = extreme_of_columns(&transpose(&columns), radius, &first);
+    let rows = extreme_of_columns(&both, radius, &second);
+    extreme_of_columns(&transpose(&rows), radius, &second)
 }
 
 /// The picture with all that is light (ink, where 255 is ink) widened by `radius` pixels to all
@@ -284,6 +298,7 @@ mod tests {
         ) {
             let picture = GrayImage::new(width, height, values);
             let found = extreme(&picture, radius, u8::max);
+            prop_assert_eq!(closing(&picture, radius), extreme(&found, radius, u8::min));
             for y in 0..height {
                 for x in 0..width {
                     let rows = y.saturating_sub(radius)..(y + radius + 1).min(height);
