@@ -40,8 +40,7 @@ const BESIDE: f32 = 0.9;
 /// of a carpet, all.
 const MOST_TRIES: usize = 200;
 
-/// A picture is worth another look if it has no more than so many digits for each thing that is
-/// unsure.
+/// A reading makes sense if it has more than so many digits for each thing that is unsure.
 const FEW: usize = 4;
 
 /// A glyph, and the network's probabilities that it is each of the digits.
@@ -138,7 +137,8 @@ impl Recognizer {
         };
         let mut best = read(Look::Usual);
         let stages = &best.0.stages;
-        if !(stages.rules.is_empty() && stages.surroundings.is_empty()) {
+        let was_erased = !(stages.rules.is_empty() && stages.surroundings.is_empty());
+        if was_erased {
             // Where digits were found, a thumb that looks like one more is none.
             let found = !best.1.lines.is_empty();
             let things = if found { stages.surroundings.len() } else { 0 };
@@ -151,14 +151,19 @@ impl Recognizer {
         if is_blank || vision::is_crop(picture.width(), picture.height()) {
             return best;
         }
-        for look in [Look::NarrowShadows, Look::Inverted] {
-            let (digits, unsure) = (best.1.digits().count(), best.1.unsure.len());
-            if digits > FEW * unsure {
-                break;
-            }
-            let other = read(look);
-            if other.1.unsure.is_empty() && other.1.gain_over(&best.1) > 0.0 {
-                best = other;
+        let makes_sense = |reading: &Reading| reading.digits().count() > FEW * reading.unsure.len();
+        for look in [Look::DarkInk, Look::Small, Look::NarrowShadows, Look::Inverted] {
+            let stages = &best.0.stages;
+            let may_be_wrong = match look {
+                Look::DarkInk => was_erased || !makes_sense(&best.1),
+                Look::Small => stages.components.len() > FEW * stages.digits.len(),
+                _ => !makes_sense(&best.1),
+            };
+            if may_be_wrong {
+                let other = read(look);
+                if makes_sense(&other.1) && other.1.gain_over(&best.1) > 0.0 {
+                    best = other;
+                }
             }
         }
         best
@@ -394,158 +399,4 @@ fn candidates(probabilities: &[f32; 10]) -> [(u8, f32); 2] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// As many glyphs that may be a seven.
-    pub(super) fn sevens(confidences: &[f32]) -> Vec<Found> {
-        let bounds = Rect { x: 0, y: 0, width: 20, height: 20 };
-        let glyph = Glyph { bounds, gap_before: false, pixels: [0; 784], pieces: vec![] };
-        let probabilities = |&p: &f32| std::array::from_fn(|d| if d == 7 { p } else { 0.0 });
-        confidences.iter().map(|p| (glyph.clone(), probabilities(p))).collect()
-    }
-
-    #[test]
-    fn a_bold_one_out_of_focus_is_read() {
-        let (width, height) = (64, 64);
-        let ink = |x: f32, y: f32| {
-            let stem = (29.0..38.0).contains(&x) && (16.0..48.0).contains(&y);
-            // The flag falls to the left.
-            let flag =
-                (22.0..30.0).contains(&x) && (0.0..7.0).contains(&(y - 16.0 - 0.6 * (30.0 - x)));
-            if stem || flag { 1.0 } else { 0.0 }
-        };
-        let blurred = |x: usize, y: usize| {
-            let around = (-4..=4).flat_map(|dy| (-4..=4).map(move |dx| (dx, dy)));
-            let all = around.map(|(dx, dy)| ink((x as i32 + dx) as f32, (y as i32 + dy) as f32));
-            all.sum::<f32>() / 81.0
-        };
-        let pixels =
-            (0..width * height).map(|i| 200 - (130.0 * blurred(i % width, i / width)) as u8);
-        let picture = GrayImage::new(width, height, pixels.collect());
-        let recognizer = Recognizer::bundled();
-        // As it is, the network is unsure of it.
-        let layout = vision::single(&picture);
-        let p = recognizer.at_a_glance(&layout.lines[0].glyphs[0].pixels)[0];
-        assert!(best(&p).1 < SURE, "{p:?}");
-        assert_eq!(recognizer.read(&picture).text(), "1");
-    }
-
-    #[test]
-    fn an_uncertain_glyph_is_what_it_and_its_neighbours_are_on_average() {
-        let recognizer = Recognizer::bundled();
-        let digits = crate::data::sample();
-        let mut uncertain = 0;
-        for i in 0..40 {
-            // Pale on top of another, so that some are neither.
-            let (one, other) = (digits.image(i), digits.image(i + 1));
-            let pixels: [u8; 784] = std::array::from_fn(|p| one[p].max(other[p] / 2));
-            let [right, left] = vision::moved_aside(&pixels);
-            let all = recognizer.model.probabilities(&[pixels, right, left].concat());
-            let is_uncertain = UNCERTAIN.contains(&best(&all[0]).1);
-            uncertain += usize::from(is_uncertain);
-            for (digit, p) in recognizer.probabilities(&pixels)[0].into_iter().enumerate() {
-                let mean = all.iter().map(|p| p[digit]).sum::<f32>() / 3.0;
-                let expected = if is_uncertain { mean } else { all[0][digit] };
-                assert!((p - expected).abs() < 1e-4, "{i}: {p}, not {expected}");
-            }
-        }
-        assert!((5..35).contains(&uncertain), "{uncertain} are uncertain");
-    }
-
-    /// Writes digits of the sample side by side, black on what is there, 28 x 28 pixels each.
-    fn write(picture: &mut GrayImage, row: &[u8], (left, top): (usize, usize)) {
-        let (digits, width) = (crate::data::sample(), picture.width());
-        for (n, &digit) in row.iter().enumerate() {
-            let i = (0..digits.len()).find(|&i| digits.label(i) == digit).unwrap();
-            for (y, row) in digits.image(i).chunks_exact(28).enumerate() {
-                let to = &mut picture.pixels_mut()[(top + y) * width + left + 30 * n..][..28];
-                let ink =
-                    |to: &mut u8, v: &u8| *to = (u32::from(*to) * u32::from(255 - v) / 255) as u8;
-                to.iter_mut().zip(row).for_each(|(to, v)| ink(to, v));
-            }
-        }
-    }
-
-    #[test]
-    fn digits_of_two_lines_that_paler_ink_joins_stay_in_their_lines() {
-        let width = 200;
-        let mut picture = GrayImage::filled(width, 110, 255);
-        // From the second digit above to the third below.
-        for y in 30..80 {
-            picture.pixels_mut()[y * width + 60 + y / 2..][..4].fill(160);
-        }
-        write(&mut picture, &[5, 8, 3, 0], (20, 15));
-        write(&mut picture, &[7, 4, 6, 9], (20, 65));
-        let (layout, reading) = Recognizer::bundled().explain(&picture, false);
-        let tall = layout.lines.iter().flat_map(|line| &line.glyphs).any(|g| g.bounds.height > 50);
-        assert!(tall, "nothing joins the lines");
-        assert_eq!(reading.text(), "5830\n7469");
-        assert!(reading.lines[0].bounds.bottom() < reading.lines[1].bounds.y);
-    }
-
-    #[test]
-    fn shadows_sunlight_and_a_thumb_hide_no_digit() {
-        let (width, height) = (220, 120);
-        // The part of the light that falls on a pixel.
-        type Light = fn(f32, f32) -> f32;
-        let lights: [(&str, Light); 4] =
-            [
-                ("a pen's shadow", |x, y| {
-                    if (0.0..22.0).contains(&(x - 50.0 - y / 2.0)) { 0.6 } else { 1.0 }
-                }),
-                ("the edge of a shadow", |x, y| if x + 0.6 * y > 140.0 { 0.6 } else { 1.0 }),
-                ("a thumb", |x, y| {
-                    if (x / 220.0 - 1.0).hypot((y - 60.0) / 220.0) < 0.2 { 0.4 } else { 1.0 }
-                }),
-                ("a sunlit corner", |x, y| if 2.0 * y < x - 160.0 { 1.0 } else { 0.45 }),
-            ];
-        for (what, light) in lights {
-            let paper = |i: usize| (240.0 * light((i % width) as f32, (i / width) as f32)) as u8;
-            let mut picture =
-                GrayImage::new(width, height, (0..width * height).map(paper).collect());
-            write(&mut picture, &[5, 8, 3, 0], (30, 20));
-            write(&mut picture, &[7, 4, 6, 9], (30, 70));
-            assert_eq!(Recognizer::bundled().read(&picture).text(), "5830\n7469", "{what}");
-        }
-    }
-
-    #[test]
-    fn the_strokes_of_a_four_are_one_digit_beside_sure_ones() {
-        let width = 150;
-        let mut picture = GrayImage::filled(width, 48, 255);
-        write(&mut picture, &[5, 8], (12, 10));
-        // Down and to the right; a gap; the bar.
-        for (xs, ys) in [(84..87, 14..25), (84..94, 23..26), (96..99, 14..34)] {
-            ys.for_each(|y| picture.pixels_mut()[y * width..][xs.clone()].fill(0));
-        }
-        let (layout, reading) = Recognizer::bundled().explain(&picture, false);
-        assert_eq!(layout.lines[0].glyphs.len(), 4);
-        assert_eq!(reading.text().replace(' ', ""), "584");
-    }
-
-    #[test]
-    fn a_blot_is_not_cut_into_strokes() {
-        // A broad pen that goes to and fro until all is black, at three sizes.
-        let turns: Vec<[f32; 2]> = (0..60)
-            .map(|i| i as f32)
-            .map(|i| [0.5 + 0.22 * (i * 1.9).cos(), 0.5 + 0.3 * (i * 2.7).sin()])
-            .collect();
-        for side in [200usize, 300, 400] {
-            let inked = |x: f32, y: f32| {
-                turns.windows(2).any(|ends| {
-                    let [[ax, ay], [bx, by]] =
-                        [ends[0], ends[1]].map(|p| p.map(|v| v * side as f32));
-                    let (dx, dy) = (bx - ax, by - ay);
-                    let along = ((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy);
-                    let along = along.clamp(0.0, 1.0);
-                    (x - ax - along * dx).hypot(y - ay - along * dy) < 0.0233 * side as f32
-                })
-            };
-            let ink = |i: usize| inked((i % side) as f32, (i / side) as f32);
-            let pixels = (0..side * side).map(|i| if ink(i) { 0 } else { 255 }).collect();
-            let picture = GrayImage::new(side, side, pixels);
-            assert_eq!(Recognizer::bundled().read(&picture).text(), "", "{side}");
-        }
-    }
-}
+mod tests;

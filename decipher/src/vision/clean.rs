@@ -44,6 +44,13 @@ pub fn drop_specks(components: &mut Vec<Component>) {
     components.retain(|c| c.extent() as f32 >= least);
 }
 
+/// Drops what is much larger than most of what is large enough to be read.
+pub fn drop_outsized(components: &mut Vec<Component>) {
+    let extents = components.iter().map(Component::extent).filter(|&extent| extent >= LEGIBLE);
+    let most = THING * median(extents).unwrap_or(0);
+    components.retain(|c| c.extent() <= most);
+}
+
 /// A speck is less than this part of the writing's height, both high and wide. The bar of a 5 that
 /// the pen left on its own is about a third.
 const SPECK: f32 = 0.2;

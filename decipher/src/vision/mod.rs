@@ -107,6 +107,10 @@ pub enum Look {
     AllInk,
     /// The ink is light if it seemed dark, and dark if it seemed light.
     Inverted,
+    /// What is pale is no ink: lines that are too broken, or lean too much, to be found as such.
+    DarkInk,
+    /// What is much larger than most pieces is no writing: a pen or a phone on the paper.
+    Small,
     /// Shadows are hardly broader than strokes: a pen's, across the digits.
     NarrowShadows,
 }
@@ -139,6 +143,9 @@ pub fn segment_on(picture: &GrayImage, look: Look) -> Layout {
     } else {
         clean::drop_frames(&mut pieces, width, height);
         clean::drop_rules(&mut pieces, width, height);
+    }
+    if look == Look::Small {
+        clean::drop_outsized(&mut pieces);
     }
     clean::drop_specks(&mut pieces);
     clean::keep_largest(&mut pieces, MOST_PIECES);
@@ -259,7 +266,9 @@ fn find_pieces(stages: &mut Stages, background: &GrayImage, factor: usize, look:
     stages.threshold = threshold::ink_threshold(&histogram, paper);
     let Some(threshold) = stages.threshold else { return };
     stages.paper = Some(paper);
-    stages.mask = threshold::above(&stages.ink, threshold::faint(threshold, paper));
+    let least_ink =
+        if look == Look::DarkInk { threshold } else { threshold::faint(threshold, paper) };
+    stages.mask = threshold::above(&stages.ink, least_ink);
     let erase = look != Look::AllInk && !is_crop(width, height);
     if erase {
         stages.rules = rules::erase_rules(&mut stages.mask, &stages.ink);
