@@ -33,7 +33,7 @@ impl Online {
         assert!(net.is_dense(), "per-sample training is for dense layers and activations");
         let widest = net.placed.iter().map(|p| p.input.shape.values()).max().unwrap_or(0);
         let mut workspace = net.pass_workspace(1);
-        workspace.d_values = workspace.values.clone();
+        workspace.make_room_for_derivatives(net);
         Self { workspace, every: (0..widest).map(|i| i as u16).collect() }
     }
 

@@ -15,7 +15,8 @@ use crate::workspace::{Workspace, reads_sparse};
 
 impl Network {
     /// The outputs for the samples `rows` of `inputs`, a row of [`padded`]`(outputs)` values each,
-    /// of which the first `outputs` count. What they mean depends on the loss.
+    /// of which the first `outputs` count. What they mean depends on the loss. Their last bits may depend on
+    /// how many samples go through together.
     ///
     /// # Panics
     /// If `inputs` has other columns than the network, or `rows` is longer than the workspace was
@@ -405,25 +406,77 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_workspace_goes_by_the_parameters_of_the_call() {
-        let (net, first) = light_and_heavy(28);
+    /// The gradient of the mean loss of eight images of noise.
+    fn gradient(net: &Network, params: &Params, workspace: &mut Workspace) -> Vec<f32> {
         let images = noise(8 * net.inputs());
         let rows: Vec<u32> = (0..8).collect();
-        let outputs = |params: &Params, workspace: &mut Workspace| {
-            net.forward(params, Inputs::Dense(&images), &rows, workspace).to_vec()
-        };
-        let mut changed = first.clone();
-        let mut used = net.workspace(8);
-        // In the first convolution, the one by Winograd's method and the last layer.
-        for l in [0, 6, 10] {
-            assert_eq!(outputs(&changed, &mut used), outputs(&changed, &mut net.workspace(8)));
-            let before = outputs(&changed, &mut used);
-            changed.values_mut()[net.placed[l].weight.start] += 1.0;
-            assert_ne!(outputs(&changed, &mut used), before, "layer {l}");
+        let labels: Vec<u8> = rows.iter().map(|i| (i % 10) as u8).collect();
+        let mut transposed = net.transposed(0);
+        net.transpose(params, &mut transposed);
+        let objective = Objective { loss: Loss::SoftmaxCrossEntropy, label_smoothing: 0.0 };
+        let (labelled, mut grads) = ((Inputs::Dense(&images), &labels[..]), net.zeros());
+        let scale = (1.0 / 8.0, 0);
+        net.gradient(params, &transposed, labelled, &rows, objective, scale, workspace, &mut grads);
+        grads.values().to_vec()
+    }
+
+    /// Two pixels of the first convolution are a vector, and what comes of them stays half vectors.
+    fn narrow() -> (Network, Params) {
+        let layers = ["conv 6 5x5", "tanh", "avg_pool 2", "conv 16 5x5", "tanh", "dense 10"];
+        let layers = layers.map(|layer| layer.parse().unwrap());
+        let net = Network::new(Shape { height: 28, width: 28, channels: 1 }, &layers).unwrap();
+        let params = net.init(Init::Glorot, 3);
+        (net, params)
+    }
+
+    #[test]
+    fn a_workspace_goes_by_the_parameters_of_the_call() {
+        // What is made of weights: pairs of pixels, and points by Winograd's method.
+        for ((net, first), layers) in [(narrow(), vec![0, 3]), (light_and_heavy(28), vec![2, 6])] {
+            let images = noise(8 * net.inputs());
+            let rows: Vec<u32> = (0..8).collect();
+            let outputs = |params: &Params, workspace: &mut Workspace| {
+                net.forward(params, Inputs::Dense(&images), &rows, workspace).to_vec()
+            };
+            let mut changed = first.clone();
+            let (mut used, mut trained) = (net.workspace(8), net.pass_workspace(8));
+            for l in layers {
+                let before = (outputs(&changed, &mut used), gradient(&net, &changed, &mut trained));
+                changed.values_mut()[net.placed[l].weight.start] += 1.0;
+                let after = (outputs(&changed, &mut used), gradient(&net, &changed, &mut trained));
+                assert_ne!(after.0, before.0, "layer {l}");
+                assert!(after.1 != before.1, "layer {l}");
+                assert_eq!(after.0, outputs(&changed, &mut net.workspace(8)));
+                assert!(after.1 == gradient(&net, &changed, &mut net.pass_workspace(8)));
+            }
+            assert_eq!(outputs(&first, &mut used), outputs(&first, &mut net.workspace(8)));
         }
-        assert_eq!(outputs(&changed, &mut used), outputs(&changed.clone(), &mut net.workspace(8)));
-        assert_eq!(outputs(&first, &mut used), outputs(&first, &mut net.workspace(8)));
+    }
+
+    #[test]
+    fn the_gradient_through_winograds_method_is_that_of_plain_sums() {
+        let (net, params) = light_and_heavy(28);
+        let mut plain = net.pass_workspace(8);
+        let methods = plain.places.iter_mut().flatten();
+        let count = methods.filter_map(|places| places.winograd.take()).count();
+        assert_eq!(count, 2);
+        let (want, got) = (
+            gradient(&net, &params, &mut plain),
+            gradient(&net, &params, &mut net.pass_workspace(8)),
+        );
+        assert!(got != want);
+        let largest = want.iter().fold(0.0f32, |most, v| most.max(v.abs()));
+        for (i, (a, b)) in got.iter().zip(&want).enumerate() {
+            assert!((a - b).abs() <= 1e-4 * largest, "{i}: {a}, not {b}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "parameters of another network")]
+    fn parameters_of_another_network_are_refused() {
+        let (net, _) = light_and_heavy(28);
+        let images = noise(net.inputs());
+        net.forward(&narrow().1, Inputs::Dense(&images), &[0], &mut net.workspace(1));
     }
 
     #[test]
@@ -431,30 +484,12 @@ mod tests {
         let (net, params) = light_and_heavy(28);
         let images = noise(8 * net.inputs());
         let rows: Vec<u32> = (0..8).collect();
-        let labels: Vec<u8> = rows.iter().map(|i| (i % 10) as u8).collect();
         let inputs = Inputs::Dense(&images);
-        let mut transposed = net.transposed(0);
-        net.transpose(&params, &mut transposed);
-        let gradient = |workspace: &mut Workspace| {
-            let objective = Objective { loss: Loss::SoftmaxCrossEntropy, label_smoothing: 0.0 };
-            let (labelled, mut grads) = ((inputs, &labels[..]), net.zeros());
-            let scale = (1.0 / 8.0, 0);
-            net.gradient(
-                &params,
-                &transposed,
-                labelled,
-                &rows,
-                objective,
-                scale,
-                workspace,
-                &mut grads,
-            );
-            grads.values().to_vec()
-        };
         let mut used = net.workspace(8);
         let before = net.forward(&params, inputs, &rows, &mut used).to_vec();
         assert!(used.few < used.samples);
-        assert!(gradient(&mut used) == gradient(&mut net.pass_workspace(8)));
+        let unused = &mut net.pass_workspace(8);
+        assert!(gradient(&net, &params, &mut used) == gradient(&net, &params, unused));
         assert_eq!(net.forward(&params, inputs, &rows, &mut used), before);
     }
 }

@@ -11,8 +11,9 @@ use crate::params::Params;
 use crate::shape::Grid;
 use crate::sparse::Inputs;
 
-/// Every layer's values and their derivatives, for the samples of a pass, and the outputs for all
-/// samples. Nothing in a pass allocates.
+/// Of one network: every layer's values and their derivatives, for the samples of a pass; the outputs for
+/// all samples; and what convolutions make of the weights, which is kept for as long as these stay the same.
+/// Nothing in a pass allocates.
 pub struct Workspace {
     /// Most samples of a pass.
     pub(crate) samples: usize,
@@ -27,7 +28,7 @@ pub struct Workspace {
     pub(crate) d_values: Vec<Aligned>,
     /// By layer: what convolutions go by.
     pub(crate) places: Vec<Option<Places>>,
-    /// The [version](Params::version) of the parameters that these are prepared for; at first none.
+    /// The [version](Params::version) of the parameters that these are prepared for; 0: none.
     version: u64,
     /// By layer: means and variances of this pass.
     pub(crate) statistics: Vec<Aligned>,
@@ -69,6 +70,9 @@ impl Workspace {
     /// Makes ready for `params`.
     pub(crate) fn prepare(&mut self, net: &Network, params: &Params) {
         if self.version != params.version() {
+            assert!(params.values().len() == net.params_len, "parameters of another network");
+            assert!(self.places.len() == net.placed.len(), "a workspace of another network");
+            self.version = 0;
             Kernel::chosen().run(Prepare(net, params, &mut self.places));
             self.version = params.version();
         }

@@ -71,8 +71,8 @@ pub fn opening(picture: &GrayImage, radius: usize) -> GrayImage {
     filled(picture, radius, u8::min, u8::max)
 }
 
-/// One extreme after the other: of columns, rows, rows and columns, so that the picture is turned
-/// but twice.
+/// One extreme after the other. An extreme of rows and columns is the same in either order: of columns,
+/// rows, rows and columns, the picture is turned but twice.
 fn filled(
     picture: &GrayImage,
     radius: usize,
@@ -299,6 +299,8 @@ mod tests {
             let picture = GrayImage::new(width, height, values);
             let found = extreme(&picture, radius, u8::max);
             prop_assert_eq!(closing(&picture, radius), extreme(&found, radius, u8::min));
+            let least = extreme(&picture, radius, u8::min);
+            prop_assert_eq!(opening(&picture, radius), extreme(&least, radius, u8::max));
             for y in 0..height {
                 for x in 0..width {
                     let rows = y.saturating_sub(radius)..(y + radius + 1).min(height);

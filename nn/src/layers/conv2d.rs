@@ -41,14 +41,14 @@ pub(crate) struct Places {
     apart: Vec<Windows>,
     /// Where two pixels of the output are a vector.
     pairs: Option<Pairs>,
-    /// Where that is faster, and its memory.
+    /// The memory of Winograd's method, where it may be faster.
     pub winograd: Option<Winograd>,
 }
 
 impl Places {
-    /// Where that is faster for so many samples.
+    /// Winograd's method, if it is faster for so many samples.
     #[inline(always)]
-    pub fn winograd(&mut self, samples: usize) -> Option<&mut Winograd> {
+    pub fn winograd_for(&mut self, samples: usize) -> Option<&mut Winograd> {
         self.winograd.as_mut().filter(|winograd| winograd.pays(samples))
     }
 }
@@ -158,7 +158,7 @@ impl Conv2d {
         input: &[f32],
         output: &mut [f32],
     ) {
-        if let Some(winograd) = places.winograd(samples) {
+        if let Some(winograd) = places.winograd_for(samples) {
             return winograd.forward(s, self, bias, samples, input, output);
         }
         let of_two;
@@ -202,7 +202,7 @@ impl Conv2d {
             return pairs.backward_params(s, self, (all, windows), values, (d_weight, d_bias));
         }
         add_rows(s, d_output, all, d_bias);
-        if let Some(winograd) = places.winograd(samples) {
+        if let Some(winograd) = places.winograd_for(samples) {
             return winograd.backward_weights(s, self, samples, input, d_output, d_weight);
         }
         let [rows, outputs] = not_blank(&places.inked, &places.windows, samples);
@@ -222,7 +222,7 @@ impl Conv2d {
         d_output: &[f32],
         d_input: &mut [f32],
     ) {
-        if let Some(winograd) = places.winograd(samples) {
+        if let Some(winograd) = places.winograd_for(samples) {
             return winograd.backward_input(s, self, transposed, samples, d_output, d_input);
         }
         if places.apart.is_empty() {

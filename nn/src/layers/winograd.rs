@@ -28,8 +28,8 @@ const OUT: usize = 4;
 const IN: usize = 6;
 const WINDOW: usize = 3;
 const POINTS: usize = IN * IN;
-/// Rows that make a matrix product worth its while: that many tiles are done together.
-const ROWS: usize = 48;
+/// Most tiles that are done together, each a row of the matrix products.
+const MOST_TILES: usize = 48;
 
 /// From how many channels, pixels a side and tiles at a time on it pays, measured.
 const CHANNELS: usize = 32;
@@ -96,18 +96,17 @@ impl Winograd {
         let (input, output) = (conv.input, conv.output);
         let (height, width) = (output.shape.height, output.shape.width);
         let tiles = (height.div_ceil(OUT), width.div_ceil(OUT));
-        let group = (ROWS / (tiles.0 * tiles.1)).clamp(1, samples);
-        let pays = conv.kernel == (WINDOW, WINDOW)
+        let group = (MOST_TILES / (tiles.0 * tiles.1)).clamp(1, samples);
+        let fits = conv.kernel == (WINDOW, WINDOW)
             && conv.stride == 1
             && input.pitch.is_multiple_of(LANES)
             && input.shape.channels.min(output.shape.channels) >= CHANNELS
-            && height.min(width) >= SIDE
-            && group * tiles.0 * tiles.1 >= TILES;
-        if !pays {
+            && height.min(width) >= SIDE;
+        if !fits {
             return None;
         }
         let points = |grid| Points::new(grid, group * tiles.0 * tiles.1);
-        Some(Self {
+        let winograd = Self {
             tiles,
             group,
             input: points(input),
@@ -115,10 +114,11 @@ impl Winograd {
             weights: Aligned::zeros(POINTS * input.shape.channels * output.pitch),
             transposed: Aligned::zeros(0),
             d_weights: Aligned::zeros(0),
-        })
+        };
+        Some(winograd).filter(|winograd| winograd.pays(samples))
     }
 
-    /// Whether so many samples at a time have tiles enough for the products to be worth their while.
+    /// Whether so many samples at a time have tiles enough.
     pub fn pays(&self, samples: usize) -> bool {
         samples.min(self.group) * self.tiles.0 * self.tiles.1 >= TILES
     }
@@ -359,6 +359,8 @@ mod tests {
     struct Both<'a> {
         conv: Conv2d,
         winograd: bool,
+        /// Samples that there is memory for, and those of the pass.
+        made_for: usize,
         samples: usize,
         input: &'a [f32],
         weight: &'a [f32],
@@ -372,11 +374,11 @@ mod tests {
         #[inline(always)]
         fn run<S: Simd>(self, s: S) -> Self::Output {
             let Self { conv, samples, input, weight, .. } = self;
-            let mut places = conv.places(samples);
+            let mut places = conv.places(self.made_for);
             if !self.winograd {
                 places.winograd = None;
             }
-            assert_eq!(places.winograd(samples).is_some(), self.winograd);
+            assert_eq!(places.winograd.is_some(), self.winograd);
             let mut output = vec![0.0; samples * conv.output.sample()];
             let mut d_input = vec![7.0; samples * conv.input.sample()];
             let (mut d_weight, mut d_bias) = (vec![0.5; weight.len()], vec![0.5; self.bias.len()]);
@@ -394,26 +396,32 @@ mod tests {
 
     #[test]
     fn a_few_small_samples_are_left_to_plain_sums() {
-        let grid = |channels| Grid::of(Shape { height: 7, width: 7, channels }, 1);
-        let conv = Conv2d { input: grid(64), output: grid(96), kernel: (3, 3), stride: 1, pad: 1 };
-        let mut places = conv.places(9);
-        assert!(places.winograd(9).is_some() && places.winograd(3).is_some());
-        assert!(places.winograd(2).is_none());
-        assert!(conv.places(2).winograd.is_none());
+        let conv = |side| {
+            let grid = |channels| Grid::of(Shape { height: side, width: side, channels }, 1);
+            Conv2d { input: grid(64), output: grid(96), kernel: (3, 3), stride: 1, pad: 1 }
+        };
+        let mut places = conv(7).places(9);
+        assert!(places.winograd_for(9).is_some() && places.winograd_for(3).is_some());
+        assert!(places.winograd_for(2).is_none());
+        assert!(conv(7).places(2).winograd.is_none());
+        assert!(conv(SIDE).places(9).winograd.is_some());
+        assert!(conv(SIDE - 1).places(9).winograd.is_none());
     }
 
     #[test]
     fn it_does_what_plain_sums_do() {
         let mut rng = Rng::new(9, &[]);
         for kernel in Kernel::available() {
-            for ((height, width), (from, to), pad, samples) in [
-                ((10, 10), (32, 32), 0, 3),
-                ((9, 14), (40, 33), 1, 3),
-                ((8, 8), (32, 70), 1, 14),
-                ((26, 26), (32, 64), 0, 2),
-                ((7, 7), (64, 35), 2, 9),
-                ((7, 7), (32, 48), 1, 3),
-                ((8, 15), (40, 33), 0, 7),
+            for ((height, width), (from, to), pad, samples, made_for) in [
+                ((10, 10), (32, 32), 0, 3, 3),
+                ((9, 14), (40, 33), 1, 3, 3),
+                ((8, 8), (32, 70), 1, 14, 14),
+                ((26, 26), (32, 64), 0, 2, 2),
+                ((7, 7), (64, 35), 2, 9, 9),
+                ((7, 7), (32, 48), 1, 3, 5),
+                // Too few for it, but there would be memory for more.
+                ((7, 7), (32, 48), 1, 2, 9),
+                ((8, 15), (40, 33), 0, 7, 7),
             ] {
                 let input = Grid::of(Shape { height, width, channels: from }, pad);
                 let (h, w) = Conv2d::output_size(input.shape, (3, 3), 1, pad).unwrap();
@@ -438,7 +446,8 @@ mod tests {
                 let run = |winograd| {
                     let (input, weight, bias, d_output) =
                         (&x[..], &weight[..], &bias[..], &d_output[..]);
-                    let both = Both { conv, winograd, samples, input, weight, bias, d_output };
+                    let both =
+                        Both { conv, winograd, made_for, samples, input, weight, bias, d_output };
                     kernel.run(both)
                 };
                 let [mut got, mut want] = [run(true), run(false)];

@@ -1,6 +1,6 @@
 //! Vectors of channels that lie in a square.
 
-// Points and rows are indexed by number throughout, as in the formulas.
+// Rows and columns are indexed by number throughout.
 #![allow(clippy::needless_range_loop)]
 
 use crate::gemm::Start;
