@@ -81,6 +81,15 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
     let one =
         arguments.list.is_none() && matches!(&arguments.pictures[..], [one] if inputs::is_one(one));
     anyhow::ensure!(one || arguments.annotate.is_none(), "--annotate draws on one picture only");
+    if let (Some(path), [picture]) = (&arguments.annotate, &arguments.pictures[..]) {
+        let place = |path: &Path| path.canonicalize().ok();
+        let same = place(path).is_some_and(|path| Some(path) == place(picture));
+        anyhow::ensure!(
+            !same,
+            "--annotate {} would write over the picture; name another file",
+            path.display()
+        );
+    }
     let mut results = match &arguments.resume {
         Some(path) => Results::resumed(path, arguments.format)?,
         None => Results::printed(arguments.format)?,
@@ -115,6 +124,10 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         bar.inc(outcomes.len() as u64);
     }
     bar.finish_and_clear();
+    anyhow::ensure!(
+        index > 0 || arguments.resume.is_some() || arguments.list.is_some(),
+        "no picture is there: the folder is empty, or nothing is called so"
+    );
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

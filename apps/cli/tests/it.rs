@@ -212,6 +212,15 @@ fn folders_patterns_and_lists_name_the_same_pictures() {
         assert_eq!(read(arguments), expected, "{arguments:?}");
     }
     read(&["in/chalk.png", "--annotate", "boxes.png"]);
+    let before = fs::read(directory.path().join("in/chalk.png")).unwrap();
+    let over =
+        decipher(directory.path(), &["read", "in/chalk.png", "--annotate", "./in/chalk.png"]);
+    assert_eq!(over.status.code(), Some(1));
+    assert!(text(&over.stderr).contains("would write over the picture"), "{}", text(&over.stderr));
+    assert_eq!(fs::read(directory.path().join("in/chalk.png")).unwrap(), before);
+    let none = decipher(directory.path(), &["read", "in/*.tiff"]);
+    assert_eq!(none.status.code(), Some(1));
+    assert!(text(&none.stderr).contains("no picture is there"), "{}", text(&none.stderr));
     assert!(fs::read(directory.path().join("boxes.png")).unwrap().starts_with(b"\x89PNG"));
 }
 
