@@ -156,7 +156,10 @@ impl Recognizer {
             let stages = &best.0.stages;
             let may_be_wrong = match look {
                 Look::DarkInk => was_erased || !makes_sense(&best.1),
-                Look::Small => stages.components.len() > FEW * stages.digits.len(),
+                // Of one digit, other pieces than its own do not matter.
+                Look::Small => {
+                    !best.0.single && stages.components.len() > FEW * stages.digits.len()
+                }
                 _ => !makes_sense(&best.1),
             };
             if may_be_wrong {
