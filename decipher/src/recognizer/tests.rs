@@ -73,7 +73,7 @@ fn digits_of_two_lines_that_paler_ink_joins_stay_in_their_lines() {
     let mut picture = GrayImage::filled(width, 110, 255);
     // From the second digit above to the third below.
     for y in 30..80 {
-        picture.pixels_mut()[y * width + 60 + y / 2..][..4].fill(160);
+        picture.pixels_mut()[y * width + 60 + y / 2..][..4].fill(110);
     }
     write(&mut picture, &[5, 8, 3, 0], (20, 15));
     write(&mut picture, &[7, 4, 6, 9], (20, 65));

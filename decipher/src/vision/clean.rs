@@ -51,6 +51,44 @@ pub fn drop_outsized(components: &mut Vec<Component>) {
     components.retain(|c| c.extent() <= most);
 }
 
+/// Drops what was drawn around digits: circles, frames, the boxes of a form, of which a side may be missing if
+/// `lines` were erased. Returns where they were.
+pub fn drop_rings(components: &mut Vec<Component>, lines: bool) -> Vec<Rect> {
+    let least = if lines { 3 } else { 4 };
+    let is_ring = |ring: &Component| {
+        let size = ring.bounds.width.min(ring.bounds.height);
+        let is_large = |c: &&Component| c.extent() >= LEGIBLE && c.extent() * ENCLOSED_SIZE >= size;
+        components.iter().filter(is_large).any(|c| sides_of(c, ring) >= least)
+    };
+    let mut rings = components.iter().map(is_ring).collect::<Vec<_>>().into_iter();
+    components.extract_if(.., |_| rings.next() == Some(true)).map(|ring| ring.bounds).collect()
+}
+
+/// On how many of the four sides of another piece, seen from the middle of that, a piece in whose bounds it
+/// lies has ink.
+fn sides_of(inner: &Component, ring: &Component) -> usize {
+    let b = inner.bounds;
+    if ring.bounds.union(&b) != ring.bounds || ring.bounds == b {
+        return 0;
+    }
+    let (x, y) = (b.x + b.width / 2, b.y + b.height / 2);
+    let mut sides = [false; 4];
+    for run in &ring.runs {
+        if run.y == y {
+            sides[0] |= run.end <= b.x;
+            sides[1] |= run.start >= b.right();
+        }
+        if (run.start..run.end).contains(&x) {
+            sides[2] |= run.y < b.y;
+            sides[3] |= run.y >= b.bottom();
+        }
+    }
+    sides.into_iter().filter(|side| *side).count()
+}
+
+/// What a ring encloses is at most so many times smaller; a spot in a 0 is still smaller.
+const ENCLOSED_SIZE: usize = 3;
+
 /// A speck is less than this part of the writing's height, both high and wide. The bar of a 5 that
 /// the pen left on its own is about a third.
 const SPECK: f32 = 0.2;
@@ -316,6 +354,28 @@ mod tests {
     /// A full rectangle.
     fn block(x: usize, y: usize, width: usize, height: usize) -> Component {
         piece((y..y + height).map(move |y| (y, vec![(x, x + width)])))
+    }
+
+    #[test]
+    fn a_ring_goes_and_the_digit_in_it_stays() {
+        // Frames of 60 x 60 pixels around something, with a side less.
+        let frame = |sides: usize| {
+            let bar = |y: usize| y < 22 || y >= 78;
+            let right =
+                move |y: usize| if sides == 4 { vec![(20, 22), (78, 80)] } else { vec![(20, 22)] };
+            piece((20..80).map(move |y| (y, if bar(y) { vec![(20, 80)] } else { right(y) })))
+        };
+        let left = |sides: usize, size: usize, lines: bool| {
+            let mut pieces = vec![frame(sides), block(50 - size / 2, 50 - size / 2, size, size)];
+            let rings = drop_rings(&mut pieces, lines);
+            assert_eq!(rings.len() + pieces.len(), 2);
+            pieces.len()
+        };
+        assert_eq!((left(4, 30, false), left(4, 30, true)), (1, 1));
+        // A side may have been erased; if no line was, it is an open digit.
+        assert_eq!((left(3, 30, true), left(3, 30, false)), (1, 2));
+        // A spot in a 0.
+        assert_eq!(left(4, 12, false), 2);
     }
 
     #[test]

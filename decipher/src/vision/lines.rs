@@ -97,7 +97,7 @@ fn end_of<'a>(line: &[usize], boxes: &'a [Rect]) -> &'a Rect {
 ///
 /// Digits of one number stand at similar distances, narrow ones with more air around them; so a
 /// gap is measured between edges and must be clearly larger than the usual one of the whole page,
-/// and of its line, and larger than half a digit.
+/// and of its line, and larger than half a digit. What is farther apart than [`FAR`] is no number.
 pub fn word_gaps(lines: &[Vec<usize>], boxes: &[Rect]) -> Vec<Vec<bool>> {
     let gaps: Vec<Vec<f32>> = lines
         .iter()
@@ -108,13 +108,19 @@ pub fn word_gaps(lines: &[Vec<usize>], boxes: &[Rect]) -> Vec<Vec<bool>> {
     let height = median(boxes.iter().map(|b| b.height as f32)).unwrap_or(0.0);
     let page = usual(gaps.iter().flatten().copied());
     gaps.iter()
-        .map(|line| {
-            let usual = usual(line.iter().copied()).max(page.min(1.5 * height));
-            let least = (2.0 * usual).max(0.5 * height);
-            std::iter::once(false).chain(line.iter().map(|&gap| gap > least)).collect()
+        .zip(lines)
+        .map(|(gaps, line)| {
+            let usual = usual(gaps.iter().copied()).max(page.min(1.5 * height));
+            let high = median(line.iter().map(|&i| boxes[i].height as f32)).unwrap_or(0.0);
+            let least = (2.0 * usual).min(FAR * high).max(0.5 * height);
+            std::iter::once(false).chain(gaps.iter().map(|&gap| gap > least)).collect()
         })
         .collect()
 }
+
+/// Digits of one number are at most so many times as far apart as they are high: those in the boxes of a
+/// form.
+const FAR: f32 = 2.5;
 
 /// The usual gap within numbers: the lower third, as some gaps are those between numbers.
 fn usual(gaps: impl Iterator<Item = f32>) -> f32 {
@@ -140,6 +146,16 @@ mod tests {
         let mut alone = vec![1];
         drop_small(&mut alone, &boxes, 4);
         assert_eq!(alone, [1]);
+    }
+
+    #[test]
+    fn digits_far_apart_are_several_numbers_however_even_their_gaps() {
+        let row = |gap: usize| -> Vec<Rect> {
+            (0..4).map(|i| Rect { x: (30 + gap) * i, y: 0, width: 30, height: 40 }).collect()
+        };
+        let gaps = |gap| word_gaps(&[vec![0, 1, 2, 3]], &row(gap)).concat();
+        assert_eq!(gaps(95), [false; 4]);
+        assert_eq!(gaps(105), [false, true, true, true]);
     }
 
     #[test]

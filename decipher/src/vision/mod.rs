@@ -9,8 +9,8 @@
 //! 3. `threshold`: which pixels are ink, or is the paper blank?
 //!    `rules`: ruled lines and squares go.
 //! 4. `components`: pieces of ink.
-//!    `clean`: lines of tables go; `steps`: edges of shadows.
-//! 5. `clean`: specks, ruled lines and frames go.
+//!    `clean`: lines of tables go; `stains`: what paler ink crosses digits; `steps`: edges of shadows.
+//! 5. `clean`: specks, ruled lines, frames and rings around digits go.
 //! 6. `join`: pieces of one digit come together.
 //! 7. `lines`: reading order, and gaps between numbers.
 //! 8. `normalize`: 28 x 28 pixels each.
@@ -33,6 +33,7 @@ mod polarity;
 mod rank;
 mod rules;
 mod stages;
+mod stains;
 mod steps;
 mod threshold;
 
@@ -144,6 +145,8 @@ pub fn segment_on(picture: &GrayImage, look: Look) -> Layout {
         clean::drop_frames(&mut pieces, width, height);
         clean::drop_rules(&mut pieces, width, height);
     }
+    let rings = clean::drop_rings(&mut pieces, !stages.rules.is_empty());
+    stages.surroundings.extend(rings);
     if look == Look::Small {
         clean::drop_outsized(&mut pieces);
     }
@@ -164,6 +167,8 @@ pub fn single_on(picture: &GrayImage, look: Look) -> Layout {
     let mut stages = find_ink(picture, look);
     let mut pieces = stages.components.clone();
     clean::drop_borders(&mut pieces, picture.width(), picture.height());
+    let rings = clean::drop_rings(&mut pieces, !stages.rules.is_empty());
+    stages.surroundings.extend(rings);
     clean::keep_main(&mut pieces, picture.width(), picture.height());
     let groups = if pieces.is_empty() { vec![] } else { vec![(0..pieces.len()).collect()] };
     let lines = arrange(&mut stages, &pieces, &groups);
@@ -264,6 +269,12 @@ fn find_pieces(stages: &mut Stages, background: &GrayImage, factor: usize, look:
     }
     stages.components.clear();
     stages.threshold = threshold::ink_threshold(&histogram, paper);
+    if stages.threshold.is_none()
+        && let Some(around) = threshold::paper_around_bold_ink(&histogram)
+    {
+        paper = around;
+        stages.threshold = threshold::ink_threshold(&histogram, paper);
+    }
     let Some(threshold) = stages.threshold else { return };
     stages.paper = Some(paper);
     let least_ink =
@@ -278,7 +289,9 @@ fn find_pieces(stages: &mut Stages, background: &GrayImage, factor: usize, look:
     stages.components.retain(|c| threshold::reaches(&stages.ink, c, threshold));
     if erase {
         stages.rules.extend(clean::drop_tables(&mut stages.components));
+        let stains = stains::erase_stains(&mut stages.components, &stages.ink, least);
         stages.surroundings = steps::erase_steps(stages, least);
+        stages.surroundings.extend(stains);
         // What an edge leaves of a piece may be faint.
         stages.components.retain(|c| threshold::reaches(&stages.ink, c, threshold));
         stages.surroundings.extend(clean::drop_things(&mut stages.components, width, height));
@@ -351,6 +364,21 @@ mod tests {
         };
         let found = |side: usize| segment(&one(side)).stages.digits.len();
         assert_eq!((found(64), found(100)), (2, 1));
+    }
+
+    #[test]
+    fn a_digit_out_of_focus_cut_out_to_its_edges_is_ink() {
+        // More than half of the picture is not quite white.
+        let (width, height) = (60, 80);
+        let zero = |i: usize| {
+            let (x, y) = ((i % width) as f32 + 0.5 - 30.0, (i / width) as f32 + 0.5 - 40.0);
+            let off = ((x / 24.0).hypot(y / 34.0) - 1.0).abs() * 30.0;
+            (255.0 * (off / 6.0 - 0.55).clamp(0.0, 1.0)) as u8
+        };
+        let pixels: Vec<u8> = (0..width * height).map(zero).collect();
+        assert!(pixels.iter().filter(|v| **v < 255).count() * 2 > pixels.len());
+        let stages = segment(&GrayImage::new(width, height, pixels)).stages;
+        assert!(stages.threshold.is_some() && stages.digits.len() == 1, "{:?}", stages.digits);
     }
 
     #[test]

@@ -43,12 +43,32 @@ pub struct Paper {
 /// Measures the paper. It is most of the picture, so its middle is the median of all pixels and
 /// its grain is what the lower half (where there is no ink) spreads.
 pub fn paper(histogram: &[u64; 256]) -> Paper {
-    let total: u64 = histogram.iter().sum();
-    let level = quantile(histogram, total / 2);
+    let [tenth, half] = [10, 2].map(|part| part_of(histogram, part));
     // The tenth percentile of a normal distribution is 1.28 standard deviations off the middle.
-    let sigma = f32::from(level - quantile(histogram, total / 10)) / 1.28;
-    let floor = f32::from(level) + (5.0 * sigma).max(LEAST_CONTRAST);
-    Paper { level, floor: floor.min(255.0) as u8 }
+    let sigma = f32::from(half - tenth) / 1.28;
+    Paper::of_grain(half, sigma)
+}
+
+/// The paper around a bold digit that is cut out tightly, where the median of all pixels is ink: of the
+/// grain that the lower quarter tells. `None` where the lower half spreads no more than that.
+pub fn paper_around_bold_ink(histogram: &[u64; 256]) -> Option<Paper> {
+    let [tenth, quarter, half] = [10, 4, 2].map(|part| part_of(histogram, part));
+    // The quarter is 0.67 standard deviations off the middle.
+    let sigma = f32::from(quarter - tenth) / (1.28 - 0.67);
+    let is_ink = f32::from(half - tenth) > 2.0 * 1.28 * sigma + 2.0 * LEAST_CONTRAST;
+    is_ink.then(|| Paper::of_grain(quarter, sigma))
+}
+
+/// The value that one of so many pixels is below.
+fn part_of(histogram: &[u64; 256], part: u64) -> u8 {
+    quantile(histogram, histogram.iter().sum::<u64>() / part)
+}
+
+impl Paper {
+    fn of_grain(level: u8, sigma: f32) -> Self {
+        let floor = f32::from(level) + (5.0 * sigma).max(LEAST_CONTRAST);
+        Self { level, floor: floor.min(255.0) as u8 }
+    }
 }
 
 /// Less than a thirtieth of the light missing is not told from the coding of a JPEG.
@@ -60,7 +80,7 @@ const LEAST_CONTRAST: f32 = 8.0;
 /// paper is nearly all of it. So the paper counts only [`PAPER_PER_INK`] times what may be ink.
 pub fn ink_threshold(histogram: &[u64; 256], paper: Paper) -> Option<u8> {
     let (level, floor) = (paper.level as usize, paper.floor as usize);
-    let ink: u64 = histogram[floor..].iter().sum();
+    let ink: u64 = histogram[floor + 1..].iter().sum();
     // Of millions of pixels some few are far out by chance; they make no stroke.
     if ink <= histogram.iter().sum::<u64>() / 50_000 {
         return None;
