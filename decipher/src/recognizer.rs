@@ -10,6 +10,7 @@ use crate::metrics::best;
 use crate::model::Model;
 use crate::vision::{self, Cutting, Glyph, Layout, Look};
 
+mod halves;
 mod hand;
 mod reading;
 mod row;
@@ -175,12 +176,17 @@ impl Recognizer {
     /// Reads what [`vision::segment`] or [`vision::single`] found.
     pub fn read_layout(&self, layout: &Layout) -> Reading {
         let mut seen = self.look(layout.lines.iter().flat_map(|line| &line.glyphs)).into_iter();
+        let part = |line: &vision::Line| (&mut seen).take(line.glyphs.len()).collect();
+        let mut whole_lines: Vec<Vec<Found>> = layout.lines.iter().map(part).collect();
         let mut tries_left = MOST_TRIES;
+        if !layout.single {
+            self.join_halves(&mut whole_lines, &layout.stages.ink, &mut tries_left);
+        }
         let mut across = false;
         let mut lines: Vec<Vec<Found>> = Vec::new();
-        for line in &layout.lines {
+        for wholes in whole_lines {
             let mut found: Vec<Found> = Vec::new();
-            let wholes: Vec<Found> = (&mut seen).take(line.glyphs.len()).collect();
+            let only = wholes.len() == 1;
             let row = Row::new(wholes.iter().map(|(glyph, p)| (glyph, p)));
             let mut rest = wholes.into_iter().peekable();
             while let Some((glyph, whole)) = rest.next() {
@@ -200,7 +206,7 @@ impl Recognizer {
                 let bounds = glyph.bounds;
                 let alone = layout.stages.gray.height() <= vision::CROP
                     && bounds.width <= bounds.height
-                    && line.glyphs.len() == 1;
+                    && only;
                 let may_cut = !layout.single && !alone && tries_left > 0;
                 let parts = if may_cut && best(&whole).1 < SURE {
                     tries_left -= 1;

@@ -85,6 +85,21 @@ fn digits_of_two_lines_that_paler_ink_joins_stay_in_their_lines() {
 }
 
 #[test]
+fn digits_in_two_halves_are_read_as_one() {
+    for (row, digits) in [(15, vec![3]), (40, vec![5, 0, 3, 2])] {
+        let width = 200;
+        let mut picture = GrayImage::filled(width, 110, 255);
+        write(&mut picture, &digits, (20, row));
+        // A fold across their middle.
+        picture.pixels_mut()[(row + 13) * width..(row + 15) * width].fill(255);
+        let pieces = vision::segment(&picture).stages.digits.len();
+        assert!(pieces > digits.len(), "nothing parts the digits");
+        let text: String = digits.iter().map(u8::to_string).collect();
+        assert_eq!(Recognizer::bundled().read(&picture).text(), text);
+    }
+}
+
+#[test]
 fn shadows_sunlight_and_a_thumb_hide_no_digit() {
     let (width, height) = (220, 120);
     // The part of the light that falls on a pixel.
