@@ -95,6 +95,31 @@ fn a_bomb_is_refused_before_it_is_unpacked() {
 }
 
 #[test]
+fn a_jpeg_that_says_it_is_larger_than_its_bytes_can_be_is_refused() {
+    let mut bytes = include_bytes!("pictures/cmyk.jpg").to_vec();
+    let frame = bytes.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap();
+    bytes[frame + 5..frame + 9].copy_from_slice(&[0x0b, 0xb8, 0x0f, 0xa0]);
+    let refused = decode(&bytes, &Limits::default());
+    assert!(matches!(refused, Err(DecodeError::Hollow { width: 4000, .. })), "{refused:?}");
+}
+
+#[test]
+fn a_bmp_without_pixels_is_said_to_have_none() {
+    let mut bytes = b"BM\x36\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0".to_vec();
+    bytes.resize(54, 0);
+    (bytes[26], bytes[28]) = (1, 24);
+    for (width, height) in [(0, 0), (5, 0), (0, 7)] {
+        (bytes[18], bytes[22]) = (width, height);
+        match decode(&bytes, &Limits::default()) {
+            Err(DecodeError::ZeroSize { width: w, height: h }) => {
+                assert_eq!((w, h), (width.into(), height.into()));
+            }
+            other => panic!("{width} x {height}: {other:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_camera_held_any_way() {
     // Where the dark corner of the stored picture is seen: top or bottom, left or right.
     let corners = [(0, 0), (0, 1), (1, 1), (1, 0), (0, 0), (0, 1), (1, 1), (1, 0)];

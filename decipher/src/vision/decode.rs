@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use image::{ColorType, ImageDecoder, ImageFormat, ImageReader, metadata::Orientation};
 
-use super::{frames, jpeg};
+use super::{frames, whole};
 use crate::image::GrayImage;
 
 /// The formats that [`decode`] reads, for sentences.
@@ -13,7 +13,10 @@ const FORMATS: &str = "PNG, JPEG, BMP, PNM, WebP and GIF";
 /// Pixels from which on it is asked whether there is anything on a picture.
 const LARGE: u64 = 16_000_000;
 /// Pixels a byte that no picture with writing on it has; deflate packs at most 1,030 bytes into one.
-const FULLEST: u64 = 500;
+/// A JPEG of any size has fewer: one bit for each block of 64 at least.
+const FULLEST: u64 = 512;
+/// Most memory for what a PNG says beside its picture, in bytes: its colour profile is packed, too.
+const BESIDE: u64 = 8 << 20;
 
 /// What [`decode`] refuses to unpack. A file of some hundred bytes can announce a picture of
 /// billions of pixels, so all three are compared with the header before any memory is asked for.
@@ -118,29 +121,24 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<GrayImage, DecodeError> {
     let corrupt =
         |e: image::ImageError| DecodeError::Corrupt { format: name, reason: e.to_string() };
 
-    if format == ImageFormat::Jpeg && !jpeg::is_whole(bytes) {
-        return Err(DecodeError::Corrupt { format: name, reason: "its end is missing".into() });
-    }
     if frames::are_several(bytes, format) {
         return Err(DecodeError::Animated { format: name });
     }
+    // The decoders check the sides too, but do not say how large the picture is.
+    if let Some((width, height)) = header_size(bytes, format) {
+        check_size(width, height, limits)?;
+    }
+    if let Some(reason) = whole::damage(bytes, format) {
+        return Err(DecodeError::Corrupt { format: name, reason: reason.into() });
+    }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    reader.limits(decoder_limits(limits));
-    let mut decoder = reader.into_decoder().map_err(|e| match e {
-        // The decoder checks the sides too, but does not say how large the picture is.
-        image::ImageError::Limits(_) => match header_size(bytes, format) {
-            Some((width, height)) => {
-                check_size(width, height, limits).err().unwrap_or_else(|| corrupt(e))
-            }
-            None => corrupt(e),
-        },
-        e => corrupt(e),
-    })?;
-
+    reader.limits(decoder_limits(limits, format));
+    let mut decoder = reader.into_decoder().map_err(corrupt)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height, limits)?;
     let pixels = u64::from(width) * u64::from(height);
-    if pixels > LARGE && pixels > FULLEST * bytes.len() as u64 {
+    let suspicious = pixels > LARGE || format == ImageFormat::Jpeg;
+    if suspicious && pixels > FULLEST * bytes.len() as u64 {
         return Err(DecodeError::Hollow { width, height, bytes: bytes.len() });
     }
     let memory = DecodeError::TooMuchMemory { width, height, limit: limits.max_memory };
@@ -195,19 +193,30 @@ fn format_name(format: ImageFormat) -> Option<&'static str> {
     })
 }
 
-fn decoder_limits(limits: &Limits) -> image::Limits {
+fn decoder_limits(limits: &Limits, format: ImageFormat) -> image::Limits {
     let mut inner = image::Limits::default();
     inner.max_image_width = Some(limits.max_side);
     inner.max_image_height = Some(limits.max_side);
-    inner.max_alloc = Some(limits.max_memory);
+    // The memory for the pixels is not the decoder's.
+    inner.max_alloc = Some(match format {
+        ImageFormat::Png => limits.max_memory.min(BESIDE),
+        _ => limits.max_memory,
+    });
     inner
 }
 
 /// Width and height by the header alone; nothing is unpacked.
 fn header_size(bytes: &[u8], format: ImageFormat) -> Option<(u32, u32)> {
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    reader.no_limits();
-    reader.into_dimensions().ok()
+    match format {
+        ImageFormat::Png => whole::png_size(bytes),
+        // Its decoder knows no picture without pixels.
+        ImageFormat::Bmp => whole::bmp_size(bytes),
+        _ => {
+            let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+            reader.no_limits();
+            reader.into_dimensions().ok()
+        }
+    }
 }
 
 fn check_size(width: u32, height: u32, limits: &Limits) -> Result<(), DecodeError> {
@@ -272,4 +281,40 @@ fn upright(gray: Vec<u8>, width: u32, height: u32, orientation: Orientation) -> 
     picture.apply_orientation(orientation);
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     GrayImage::new(width, height, picture.into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// A chunk of a PNG.
+    fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+        let mut sum = flate2::Crc::new();
+        sum.update(name);
+        sum.update(data);
+        let length = (data.len() as u32).to_be_bytes();
+        [&length[..], name, data, &sum.sum().to_be_bytes()].concat()
+    }
+
+    #[test]
+    fn a_colour_profile_without_end_is_not_unpacked() {
+        let mut png = encode_png(&GrayImage::new(2, 1, vec![10, 200]));
+        let mut profile = flate2::write::ZlibEncoder::new(b"a\0\0".to_vec(), Default::default());
+        profile.write_all(&vec![0; 2 * BESIDE as usize]).unwrap();
+        png.splice(33..33, chunk(b"iCCP", &profile.finish().unwrap()));
+
+        let mut reader = ImageReader::with_format(Cursor::new(&png), ImageFormat::Png);
+        reader.limits(decoder_limits(&Limits::default(), ImageFormat::Png));
+        assert_eq!(reader.into_decoder().unwrap().icc_profile().unwrap(), None);
+        assert_eq!(decode(&png, &Limits::default()).unwrap().pixels(), [10, 200]);
+    }
+
+    #[test]
+    fn text_without_end_is_not_kept() {
+        let mut png = encode_png(&GrayImage::new(2, 1, vec![10, 200]));
+        png.splice(33..33, chunk(b"tEXt", &[b'a'; 2 * BESIDE as usize]));
+        assert!(matches!(decode(&png, &Limits::default()), Err(DecodeError::Corrupt { .. })));
+    }
 }

@@ -5,7 +5,7 @@ use image::ImageFormat;
 /// Whether the file holds more than one frame.
 pub fn are_several(bytes: &[u8], format: ImageFormat) -> bool {
     match format {
-        ImageFormat::Gif => gif(bytes).is_some(),
+        ImageFormat::Gif => gif(bytes).begin > 1,
         ImageFormat::Png => png(bytes).is_some(),
         // The animation flag of the extended header.
         ImageFormat::WebP => {
@@ -15,27 +15,51 @@ pub fn are_several(bytes: &[u8], format: ImageFormat) -> bool {
     }
 }
 
-/// The place of a second image in a GIF.
-fn gif(bytes: &[u8]) -> Option<usize> {
+/// How many images of a GIF begin, two at most, and how many of them end.
+pub(super) struct Images {
+    begin: u32,
+    end: u32,
+}
+
+impl Images {
+    /// Whether no image is cut off.
+    pub(super) fn is_whole(&self) -> bool {
+        self.begin == self.end
+    }
+}
+
+/// Walks through the blocks of a GIF.
+pub(super) fn gif(bytes: &[u8]) -> Images {
+    let mut images = Images { begin: 0, end: 0 };
+    count(bytes, &mut images);
+    images
+}
+
+fn count(bytes: &[u8], images: &mut Images) -> Option<()> {
     let table = |flags: u8| if flags & 0x80 != 0 { 3 << ((flags & 7) + 1) } else { 0 };
     let mut at = 13 + table(*bytes.get(10)?);
-    let mut images = 0;
     loop {
         match *bytes.get(at)? {
             // An extension: its kind, then blocks of data.
             0x21 => at += 2,
             // An image: place and size, flags, its colours, the size of its codes, blocks of data.
             0x2c => {
-                images += 1;
-                if images == 2 {
-                    return Some(at);
+                images.begin += 1;
+                if images.begin == 2 {
+                    return None;
                 }
                 at += 11 + table(*bytes.get(at + 9)?);
             }
             _ => return None,
         }
-        while *bytes.get(at)? != 0 {
-            at += 1 + usize::from(bytes[at]);
+        let mut last = u8::MAX;
+        while let Some(&length @ 1..) = bytes.get(at) {
+            (last, at) = (length, at + 1 + usize::from(length));
+        }
+        // The last block is not full. What may be missing is the mark behind it and the code at its
+        // end, of up to two bytes: nobody needs them.
+        if at < bytes.len() || (last < u8::MAX && at <= bytes.len() + 2) {
+            images.end = images.begin;
         }
         at += 1;
     }

@@ -36,6 +36,7 @@ mod stages;
 mod stains;
 mod steps;
 mod threshold;
+mod whole;
 
 pub use components::{Component, Run, connected_components};
 pub(crate) use cut::{Cutter, Cutting, WAYS};
