@@ -141,7 +141,7 @@ fn bad_pictures_are_refused_with_a_sentence() {
         ("cut.png", png[..png.len() / 2].to_vec(), "cut off or damaged"),
         ("cut.jpg", jpeg[..300].to_vec(), "cut off or damaged"),
         ("noise.jpg", noise, "damaged"),
-        ("zero.png", sized(0, 0), "dimensions"),
+        ("zero.png", sized(0, 0), "no pixels"),
         ("long.png", sized(1, 100_000), "too large"),
         ("bomb.png", sized(29_999, 29_999), "too large"),
     ];
