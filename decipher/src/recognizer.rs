@@ -16,7 +16,7 @@ mod reading;
 mod row;
 mod strokes;
 
-pub use reading::{Digit, Reading, TextLine, Unsure};
+pub use reading::{Digit, Mark, Place, Reading, TextLine, Unsure};
 
 use row::Row;
 
@@ -253,23 +253,29 @@ impl Recognizer {
         }
         doubt_parts_of_words(&mut found);
         let bounds = bounds_of(&found).into_iter().reduce(|a, b| a.union(&b));
+        let (line, first_unsure) = (reading.lines.len(), reading.unsure.len());
         let mut digits: Vec<Digit> = Vec::new();
-        // A gap before something unsure is a gap before the digit that follows it.
-        let mut gap_before = false;
+        let (mut gap, mut is_first) = (false, true);
         for (glyph, p) in found {
-            gap_before |= glyph.gap_before;
+            gap |= glyph.gap_before;
             let (bounds, pixels) = (glyph.bounds, glyph.pixels);
             let (digit, confidence) = best(&p);
-            if confidence < self.min_confidence {
+            let is_digit = confidence >= self.min_confidence;
+            // A gap before what is hardly a digit is a gap before what follows it.
+            let in_text = is_digit || confidence >= NO_DIGIT;
+            let gap_before = in_text && std::mem::take(&mut gap) && !is_first;
+            is_first &= !in_text;
+            if is_digit {
+                digits.push(Digit { digit, confidence, bounds, gap_before, pixels });
+            } else {
+                let place = Some(Place { line, before: digits.len(), gap_before });
                 let candidates = candidates(&p);
-                reading.unsure.push(Unsure { bounds, candidates, pixels });
-                continue;
+                reading.unsure.push(Unsure { bounds, candidates, place, pixels });
             }
-            let gap_before = std::mem::take(&mut gap_before) && !digits.is_empty();
-            digits.push(Digit { digit, confidence, bounds, gap_before, pixels });
         }
-        if let Some(bounds) = bounds.filter(|_| !digits.is_empty()) {
-            reading.lines.push(TextLine { bounds, digits });
+        match bounds {
+            Some(bounds) if !digits.is_empty() => reading.lines.push(TextLine { bounds, digits }),
+            _ => reading.unsure[first_unsure..].iter_mut().for_each(|unsure| unsure.place = None),
         }
     }
 

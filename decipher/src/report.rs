@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::image::{GrayImage, Rect};
-use crate::recognizer::{Digit, Reading, TextLine, Unsure};
+use crate::recognizer::{Digit, Place, Reading, Unsure};
 
 /// The version of this shape. Fields may be added to it; none changes its meaning.
 pub const REPORT_VERSION: u32 = 1;
@@ -21,9 +21,10 @@ pub struct Report {
     pub width: usize,
     /// Height of the upright picture, in pixels.
     pub height: usize,
-    /// All digits in reading order: a space between numbers, a line break between lines.
+    /// All digits in reading order: a space between numbers, a line break between lines, `?` in the place of
+    /// what is perhaps a digit and stands in a line with digits.
     pub text: String,
-    /// Lines from the top, without what is unsure.
+    /// Lines from the top; what is unsure is not among their digits.
     pub lines: Vec<LineReport>,
     /// What is perhaps a digit.
     pub unsure: Vec<UnsureReport>,
@@ -33,7 +34,7 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LineReport {
-    /// Its digits, with a space between numbers.
+    /// Its digits, with a space between numbers and `?` in the place of what is perhaps a digit.
     pub text: String,
     /// What it covers.
     #[serde(rename = "box")]
@@ -62,8 +63,21 @@ pub struct UnsureReport {
     /// What it covers.
     #[serde(rename = "box")]
     pub bounds: Area,
-    /// The two most probable digits.
+    /// The two most probable digits. Where the first has less than 0.2, it is hardly a digit, and not in the text.
     pub candidates: Vec<Candidate>,
+    /// Where it stands, if it does so in a line with digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<PlaceReport>,
+}
+
+/// A place among the digits of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct PlaceReport {
+    /// Which of `lines`, from 0.
+    pub line: usize,
+    /// How many digits of the line stand before it.
+    pub before: usize,
 }
 
 /// What something might be.
@@ -99,7 +113,7 @@ impl Report {
             width: picture.width(),
             height: picture.height(),
             text: reading.text(),
-            lines: reading.lines.iter().map(LineReport::from).collect(),
+            lines: (0..reading.lines.len()).map(|line| LineReport::new(reading, line)).collect(),
             unsure: reading.unsure.iter().map(UnsureReport::from).collect(),
         }
     }
@@ -110,10 +124,12 @@ pub fn round(confidence: f32) -> f64 {
     (f64::from(confidence) * 1e4).round() / 1e4
 }
 
-impl From<&TextLine> for LineReport {
-    fn from(line: &TextLine) -> Self {
+impl LineReport {
+    fn new(reading: &Reading, line: usize) -> Self {
+        let text = reading.line_text(line);
+        let line = &reading.lines[line];
         let digits = line.digits.iter().map(DigitReport::from).collect();
-        Self { text: line.text(), bounds: line.bounds.into(), digits }
+        Self { text, bounds: line.bounds.into(), digits }
     }
 }
 
@@ -127,7 +143,8 @@ impl From<&Unsure> for UnsureReport {
     fn from(unsure: &Unsure) -> Self {
         let candidate = |&(digit, p): &(u8, f32)| Candidate { digit, confidence: round(p) };
         let candidates = unsure.candidates.iter().map(candidate).collect();
-        Self { bounds: unsure.bounds.into(), candidates }
+        let place = unsure.place.map(|Place { line, before, .. }| PlaceReport { line, before });
+        Self { bounds: unsure.bounds.into(), candidates, place }
     }
 }
 

@@ -39,7 +39,8 @@ pub struct Arguments {
     /// Each picture shows just one digit
     #[arg(long)]
     single: bool,
-    /// How sure the network must be, 0 to 1; what is below is reported as unsure
+    /// How sure the network must be, 0 to 1; what is below is unsure, and ? in the text if it is perhaps
+    /// a digit
     #[arg(long, default_value_t = MIN_CONFIDENCE, value_parser = share)]
     min_confidence: f32,
     /// How to print what was read

@@ -89,7 +89,43 @@ fn lines_of_tsv_are_digits() {
     let rows: Vec<Vec<&str>> =
         text(&output.stdout).lines().skip(1).map(|row| row.split('\t').collect()).collect();
     assert_eq!(rows.iter().map(|row| row[3]).collect::<String>(), "8061");
-    assert!(rows.iter().all(|row| row.len() == 10));
+    assert!(rows.iter().all(|row| row.len() == 11));
+}
+
+#[test]
+fn what_is_unsure_is_lost_in_no_format() {
+    let read = |format: &str| {
+        let arguments = ["read", "--format", format, "--min-confidence", "0.99", "page.jpg"];
+        text(&decipher(Path::new(SAMPLES), &arguments).stdout).to_owned()
+    };
+    let printed = read("text");
+    let there = "1998 24\n507 3316\n42 6075\n";
+    assert_eq!(printed.len(), there.len(), "{printed}");
+    assert!(printed.chars().zip(there.chars()).all(|(a, b)| a == b || a == '?'), "{printed}");
+    let unsure = printed.matches('?').count();
+    assert!(unsure > 0, "{printed}");
+
+    let object: Value = serde_json::from_str(&read("json")).unwrap();
+    assert_eq!(object["text"].as_str(), Some(printed.trim_end()));
+    let places = object["unsure"].as_array().unwrap().iter().map(|unsure| &unsure["place"]);
+    assert!(places.clone().all(|place| place["line"].is_u64() && place["before"].is_u64()));
+    assert_eq!(places.count(), unsure);
+
+    // The rows with a number make the text.
+    let (mut made, mut line, mut number) = (String::new(), "1".to_owned(), "1".to_owned());
+    for row in read("csv").lines().skip(1).map(|row| row.split(',').collect::<Vec<_>>()) {
+        made += if line != row[1] {
+            "\n"
+        } else if number != row[2] {
+            " "
+        } else {
+            ""
+        };
+        made += row[3];
+        assert_eq!(row[3] == "?", row[10].contains('/'), "{row:?}");
+        (line, number) = (row[1].into(), row[2].into());
+    }
+    assert_eq!(made, printed.trim_end());
 }
 
 #[test]

@@ -5,7 +5,7 @@
  * @typedef {{digit: number, confidence: number, box: Box}} Digit
  * @typedef {{box: Box, pixels: string, probabilities: number[]}} Glyph
  * @typedef {{text: string, box: Box, digits: Digit[]}} Line
- * @typedef {{box: Box, candidates: {digit: number, confidence: number}[]}} Unsure
+ * @typedef {{box: Box, candidates: {digit: number, confidence: number}[], place?: {line: number, before: number}}} Unsure
  * @typedef {{version: number, width: number, height: number, text: string, lines: Line[], unsure: Unsure[], glyphs?: Glyph[], stages?: {name: string, picture: string}[]}} Reading
  * @typedef {{text: string, kind: string, shape: [number, number, number], weights: number[], window?: {stride: number, pad: number}}} Layer
  * @typedef {{name: string, reads: boolean, origin: string, revision: number, layers: Layer[], parameters: number, loss: string, pixels: string, recipe: string, epochs: number, steered: boolean, train_count: number, validation_accuracy: number}} Model

@@ -256,8 +256,11 @@ export class ReadView {
     const reading = this.reading;
     if (!reading) return;
     const { glyphs, stages, ...plain } = reading;
-    const rows = reading.lines.flatMap((line, i) => line.digits.map(({ digit, confidence, box }) => [i + 1, digit, confidence, box.x, box.y, box.width, box.height].join(",")));
-    const text = { text: reading.text, csv: ["line,digit,confidence,x,y,width,height", ...rows].join("\n"), json: JSON.stringify(plain, null, 2) }[how];
+    const cells = (/** @type {Box} */ { x, y, width, height }) => [x, y, width, height].join(",");
+    const digits = reading.lines.flatMap((line, i) => line.digits.map(({ digit, confidence, box }) => `${i + 1},${digit},${confidence},${cells(box)},`));
+    const unsure = reading.unsure.map(({ place, candidates: [first, second], box }) => `${place ? place.line + 1 : ""},?,${first.confidence},${cells(box)},${first.digit}/${second.digit}`);
+    const csv = ["line,digit,confidence,x,y,width,height,candidates", ...digits, ...unsure].join("\n");
+    const text = { text: reading.text, csv, json: JSON.stringify(plain, null, 2) }[how];
     // Without https and beyond this machine there is no clipboard; then it becomes a file.
     if (!navigator.clipboard) return download(`reading.${how === "text" ? "txt" : how}`, text, "text/plain");
     attempt(async () => {

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 use decipher::image::{GrayImage, Rect};
-use decipher::recognizer::Reading;
+use decipher::recognizer::{Mark, Reading, Unsure};
 use decipher::report::Report;
 use serde_json::json;
 
@@ -12,14 +12,26 @@ pub enum Format {
     Text,
     /// One object a line and picture
     Json,
-    /// A table parted by tabs: a row a digit, or one that says that there is none, or an error
+    /// A table parted by tabs: a row for each digit and for what is perhaps one (digit ?, with its two
+    /// candidates), or one that says that there is nothing, or an error
     Tsv,
     /// The same parted by commas
     Csv,
 }
 
-const COLUMNS: [&str; 10] =
-    ["file", "line", "number", "digit", "confidence", "x", "y", "width", "height", "error"];
+const COLUMNS: [&str; 11] = [
+    "file",
+    "line",
+    "number",
+    "digit",
+    "confidence",
+    "x",
+    "y",
+    "width",
+    "height",
+    "error",
+    "candidates",
+];
 
 /// A picture with what was read on it, or why it was not.
 pub type Outcome = Result<(GrayImage, Reading), anyhow::Error>;
@@ -50,36 +62,61 @@ impl Format {
             (_, Ok((_, reading))) => self.table(file, reading),
             (_, Err(error)) => {
                 let error = format!("{error:#}");
-                self.row(&[file, "", "", "", "", "", "", "", "", &error]) + "\n"
+                self.row(&[file, "", "", "", "", "", "", "", "", &error, ""]) + "\n"
             }
         }
     }
 
+    /// Lines with their numbers, then what stands in no line with digits. Of the rows of a line, those
+    /// with a number make its text.
     fn table(self, file: &str, reading: &Reading) -> String {
         let mut rows = String::new();
-        for (line, digits) in (1..).zip(&reading.lines) {
+        for line in 0..reading.lines.len() {
             let mut number = 1;
-            for digit in &digits.digits {
-                number += usize::from(digit.gap_before);
-                let Rect { x, y, width, height } = digit.bounds;
-                let confidence = format!("{:.4}", digit.confidence);
-                let places = [line, number, digit.digit.into()].map(|n: usize| n.to_string());
-                let bounds = [x, y, width, height].map(|n| n.to_string());
-                let mut cells = vec![file];
-                cells.extend(places.iter().map(String::as_str));
-                cells.push(&confidence);
-                cells.extend(bounds.iter().map(String::as_str));
-                cells.push("");
-                rows += &(self.row(&cells) + "\n");
+            for mark in reading.line(line) {
+                number += usize::from(mark.gap_before());
+                let number = mark.character().map_or(String::new(), |_| number.to_string());
+                rows += &self.mark(file, [(line + 1).to_string(), number], mark);
             }
         }
+        for unsure in reading.unsure.iter().filter(|unsure| unsure.place.is_none()) {
+            rows += &self.mark(file, Default::default(), Mark::Unsure(unsure));
+        }
         if rows.is_empty() {
-            rows = self.row(&[file, "", "", "", "", "", "", "", "", ""]) + "\n";
+            rows = self.row(&[file, "", "", "", "", "", "", "", "", "", ""]) + "\n";
         }
         rows
     }
 
-    fn row(self, cells: &[&str]) -> String {
+    /// The row of a digit or of something unsure.
+    fn mark(self, file: &str, [line, number]: [String; 2], mark: Mark) -> String {
+        let (digit, confidence, bounds, candidates) = match mark {
+            Mark::Digit(d) => (d.digit.to_string(), d.confidence, d.bounds, String::new()),
+            Mark::Unsure(Unsure { bounds, candidates, .. }) => {
+                let [(first, confidence), (second, _)] = *candidates;
+                ("?".into(), confidence, *bounds, format!("{first}/{second}"))
+            }
+        };
+        let confidence = format!("{confidence:.4}");
+        let Rect { x, y, width, height } = bounds;
+        let [x, y, width, height] = [x, y, width, height].map(|n| n.to_string());
+        let error = "";
+        self.row(&[
+            file,
+            &line,
+            &number,
+            &digit,
+            &confidence,
+            &x,
+            &y,
+            &width,
+            &height,
+            error,
+            &candidates,
+        ]) + "\n"
+    }
+
+    fn row(self, cells: &[&str; COLUMNS.len()]) -> String {
         let cell = |cell: &&str| match self {
             Format::Csv if cell.contains([',', '"', '\n', '\r']) => {
                 format!("\"{}\"", cell.replace('"', "\"\"").replace(['\n', '\r'], " "))
@@ -88,7 +125,7 @@ impl Format {
             Format::Tsv => cell.replace(['\t', '\n', '\r'], " "),
             _ => (*cell).to_owned(),
         };
-        let cells: Vec<String> = cells.iter().map(cell).collect();
+        let cells = cells.each_ref().map(cell);
         cells.join(if self == Format::Csv { "," } else { "\t" })
     }
 
@@ -137,7 +174,7 @@ fn text(file: &str, several: bool, reading: &Reading) -> String {
     }
     if !reading.unsure.is_empty() {
         eprintln!(
-            "{file}: {} more that may be no digits (--format json shows them)",
+            "{file}: {} more that may be no digits (--format json, tsv and csv show them)",
             reading.unsure.len()
         );
     }

@@ -239,7 +239,7 @@ for (const [size, viewport] of Object.entries(sizes)) {
       assert.equal(await copied("Copy text"), "314159");
       const csv = (await copied("CSV")).split("\n");
       assert.equal(csv.length, 7);
-      assert.match(csv[1], /^1,3,[01][.0-9]*,\d+,\d+,\d+,\d+$/);
+      assert.match(csv[1], /^1,3,[01][.0-9]*,\d+,\d+,\d+,\d+,$/);
       assert.equal(JSON.parse(await copied("JSON")).text, "314159");
     });
 
