@@ -1,6 +1,7 @@
 //! `decipher read`
 
 mod inputs;
+mod names;
 mod results;
 mod rows;
 
@@ -47,7 +48,7 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// Write the results to a file instead; if it is there from a run that was broken off, go on
-    /// where that ended
+    /// where that ended, and give it the same options: the file does not know them
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
     /// Draw boxes, digits and confidences on a copy of the picture
@@ -77,7 +78,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
     recognizer.min_confidence = arguments.min_confidence;
     if let Some(directory) = &arguments.debug_dir {
         std::fs::create_dir_all(directory)
-            .with_context(|| format!("--debug-dir {}", directory.display()))?;
+            .with_context(|| format!("--debug-dir {}", names::printed(directory)))?;
     }
     let one =
         arguments.list.is_none() && matches!(&arguments.pictures[..], [one] if inputs::is_one(one));
@@ -88,7 +89,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         anyhow::ensure!(
             !same,
             "--annotate {} would write over the picture; name another file",
-            path.display()
+            names::printed(path)
         );
     }
     let mut results = match &arguments.resume {
@@ -100,13 +101,13 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
     let batch = if one { 1 } else { BATCH * rayon::current_num_threads() };
     let (mut index, mut failed) = (0, false);
     loop {
-        let paths = next_batch(&mut pictures, batch, &results)?;
+        let paths = next_batch(&mut pictures, batch, &mut results)?;
         if paths.is_empty() {
             break;
         }
         let read = |(i, path): (usize, &PathBuf)| {
             let outcome = read(&arguments, &recognizer, path, (!one).then_some(index + i));
-            (path.display().to_string(), outcome)
+            (names::name(path), outcome)
         };
         let outcomes: Vec<(String, Outcome)> = paths.par_iter().enumerate().map(read).collect();
         index += paths.len();
@@ -117,6 +118,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
                 failed = true;
                 // In JSON on the standard output the error stands already.
                 if arguments.format != Format::Json || arguments.resume.is_some() {
+                    let file = names::on_a_line(file);
                     bar.suspend(|| eprintln!("decipher: {file}: {error:#}"));
                 }
             }
@@ -129,19 +131,25 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         index > 0 || arguments.resume.is_some() || arguments.list.is_some(),
         "no picture is there: the folder is empty, or nothing is called so"
     );
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let failed_earlier = results.failed_earlier();
+    if failed_earlier > 0 {
+        eprintln!(
+            "decipher: {failed_earlier} of the pictures that are done already could not be read; their rows say why"
+        );
+    }
+    Ok(if failed || failed_earlier > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// The next pictures, at most `most`, that no earlier run has read.
 fn next_batch(
     pictures: &mut dyn Iterator<Item = Result<PathBuf>>,
     most: usize,
-    results: &Results,
+    results: &mut Results,
 ) -> Result<Vec<PathBuf>> {
-    let new = |path: &Result<PathBuf>| {
-        path.as_ref().map_or(true, |path| !results.has(&path.display().to_string()))
+    let mut is_new = |path: &Result<PathBuf>| {
+        path.as_ref().map_or(true, |path| !results.take_done(&names::name(path)))
     };
-    pictures.filter(new).take(most).collect()
+    pictures.filter(|path| is_new(path)).take(most).collect()
 }
 
 fn bar(one: bool) -> ProgressBar {
@@ -175,7 +183,7 @@ fn read(
     }
     if let Some(path) = &arguments.annotate {
         std::fs::write(path, draw::annotated(&picture, &reading).png())
-            .with_context(|| format!("--annotate {}", path.display()))?;
+            .with_context(|| format!("--annotate {}", names::printed(path)))?;
     }
     Ok((picture, reading))
 }
@@ -196,7 +204,7 @@ fn debug(layout: &Layout, prefix: &Path) -> Result<()> {
         path.push(format!("-{name}.png"));
         let path = PathBuf::from(path);
         std::fs::write(&path, vision::encode_png(picture))
-            .with_context(|| format!("--debug-dir: {}", path.display()))?;
+            .with_context(|| format!("--debug-dir: {}", names::printed(&path)))?;
     }
     Ok(())
 }

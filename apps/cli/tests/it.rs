@@ -216,16 +216,69 @@ fn a_broken_run_goes_on_without_reading_twice_or_losing_a_row() {
         };
         let whole = run();
         assert!(whole.ends_with(b"\n"));
-        // Broken off at any byte, the second run makes the same file. The failure is not read again
-        // where its row is whole, so the exit code tells only of what this run has read.
-        for cut in [0, 1, whole.len() / 3, whole.len() / 2, whole.len() - 1] {
+        // Broken off at any byte, the second run makes the same file, and ends with the same exit code:
+        // a failure is not read again where its row is whole, but is one still.
+        for cut in [0, 1, whole.len() / 3, whole.len() / 2, whole.len() - 1, whole.len()] {
             fs::write(directory.path().join("out"), &whole[..cut]).unwrap();
-            let arguments = ["read", "in", "--format", format, "--resume", "out"];
-            decipher(directory.path(), &arguments);
-            let again = fs::read(directory.path().join("out")).unwrap();
+            let again = run();
             assert!(again == whole, "{format} cut at {cut}: {}", text(&again));
         }
         fs::remove_file(directory.path().join("out")).unwrap();
+    }
+}
+
+/// A picture that is listed twice, also twice in succession, and one that is none.
+#[test]
+fn a_run_that_goes_on_reads_a_name_as_often_as_it_is_listed() {
+    let directory = tempfile::tempdir().unwrap();
+    for file in ["chalk.png", "digit.png"] {
+        fs::copy(format!("{SAMPLES}/{file}"), directory.path().join(file)).unwrap();
+    }
+    fs::write(directory.path().join("none.png"), "").unwrap();
+    let list = "chalk.png\nnone.png\nnone.png\nchalk.png\nchalk.png\ndigit.png\n";
+    fs::write(directory.path().join("list"), list).unwrap();
+    for format in ["json", "tsv", "csv"] {
+        let out = directory.path().join(format);
+        let run = || {
+            let arguments = ["read", "--list", "list", "--format", format, "--resume", format];
+            let output = decipher(directory.path(), &arguments);
+            assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+            (fs::read(&out).unwrap(), text(&output.stderr).to_owned())
+        };
+        let (whole, _) = run();
+        let ends = (0..whole.len()).filter(|&i| whole[i] == b'\n').map(|i| i + 1);
+        for cut in ends {
+            fs::write(&out, &whole[..cut]).unwrap();
+            let (again, _) = run();
+            assert!(again == whole, "{format} cut at {cut}: {}", text(&again));
+        }
+        let (_, error) = run();
+        assert!(error.contains("2 of the pictures that are done already"), "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn names_that_are_no_text_are_kept_apart_and_do_nothing_to_a_terminal() {
+    use std::os::unix::ffi::OsStrExt;
+    let directory = tempfile::tempdir().unwrap();
+    let names: [&[u8]; 3] = [b"a\xfe.png", b"a\xff.png", b"a\n\x1b[31m.png"];
+    for name in names {
+        let name = std::ffi::OsStr::from_bytes(name);
+        fs::copy(format!("{SAMPLES}/digit.png"), directory.path().join(name)).unwrap();
+    }
+    let printed = decipher(directory.path(), &["read", "."]);
+    let printed = text(&printed.stdout);
+    assert_eq!(printed, "./a\\x0a\\x1b[31m.png: 7\n./a\\xfe.png: 7\n./a\\xff.png: 7\n");
+    for (format, rows) in [("json", 3), ("tsv", 4), ("csv", 4)] {
+        let run =
+            || decipher(directory.path(), &["read", ".", "--format", format, "--resume", "r"]);
+        run();
+        let whole = fs::read_to_string(directory.path().join("r")).unwrap();
+        assert_eq!(whole.lines().count(), rows, "{whole}");
+        run();
+        assert_eq!(fs::read_to_string(directory.path().join("r")).unwrap(), whole);
+        fs::remove_file(directory.path().join("r")).unwrap();
     }
 }
 

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::names;
+
 /// Endings of the files that are taken from a folder.
 const ENDINGS: [&str; 10] =
     ["png", "jpg", "jpeg", "bmp", "gif", "webp", "pnm", "pbm", "pgm", "ppm"];
@@ -22,10 +24,10 @@ pub fn pictures<'a>(
     let lines: Box<dyn BufRead> = if list == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {
-        let file = File::open(list).with_context(|| format!("--list {}", list.display()))?;
+        let file = File::open(list).with_context(|| format!("--list {}", names::printed(list)))?;
         Box::new(BufReader::new(file))
     };
-    let name = list.display().to_string();
+    let name = names::printed(list);
     let listed = lines.lines().map(move |line| match line {
         Ok(line) => Ok(PathBuf::from(line.trim_end_matches('\r'))),
         Err(error) => Err(error).with_context(|| format!("--list {name}")),
@@ -76,7 +78,7 @@ impl Iterator for Walk {
             let folder = self.folders.pop()?;
             let entries: io::Result<Vec<_>> =
                 std::fs::read_dir(&folder).and_then(|entries| entries.collect());
-            let mut entries = match entries.with_context(|| folder.display().to_string()) {
+            let mut entries = match entries.with_context(|| names::printed(&folder)) {
                 Ok(entries) => entries,
                 Err(error) => return Some(Err(error)),
             };

@@ -1,6 +1,6 @@
 //! Where results go, and what an earlier run left there.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
@@ -8,16 +8,20 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use super::names;
 use super::rows::Format;
 
 /// Standard output, or a file whose rows are on the disk before more pictures are read.
 pub struct Results {
     file: Option<File>,
     format: Format,
-    /// Keys of the names that an earlier run has finished: 16 bytes a picture, for a file may hold
-    /// millions.
-    done: HashSet<u128>,
+    done: Done,
+    /// How many pictures could not be read in earlier runs.
+    failed: usize,
 }
+
+/// How often a name was read: 32 bytes a name, which is kept as a key, for a file may hold millions.
+type Done = HashMap<u128, u32>;
 
 impl Results {
     /// Results on standard output.
@@ -25,7 +29,7 @@ impl Results {
         if let Some(header) = format.header() {
             crate::print(&header)?;
         }
-        Ok(Self { file: None, format, done: HashSet::new() })
+        Ok(Self { file: None, format, done: Done::new(), failed: 0 })
     }
 
     /// Results in a file, which goes on where an earlier run was broken off.
@@ -37,14 +41,11 @@ impl Results {
             format != Format::Text,
             "--resume needs --format json, tsv or csv, where each row says what it is about"
         );
-        let context = || format!("--resume {}", path.display());
+        let context = || format!("--resume {}", names::printed(path));
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let mut file = file.with_context(context)?;
-        let mut earlier = Earlier::read(BufReader::new(&file), format).with_context(context)?;
-        if let Some(last) = earlier.last.take() {
-            earlier.done.remove(&last);
-        }
+        let earlier = Earlier::read(BufReader::new(&file), format).with_context(context)?;
         file.set_len(earlier.length)
             .and_then(|()| file.seek(SeekFrom::End(0)))
             .with_context(context)?;
@@ -53,12 +54,24 @@ impl Results {
         {
             writeln!(file, "{header}").with_context(context)?;
         }
-        Ok(Self { file: Some(file), format, done: earlier.done })
+        Ok(Self { file: Some(file), format, done: earlier.done, failed: earlier.failed })
     }
 
-    /// Whether an earlier run has read that file.
-    pub fn has(&self, name: &str) -> bool {
-        !self.done.is_empty() && self.done.contains(&key(&self.format.name_in_results(name)))
+    /// How many pictures could not be read in earlier runs.
+    pub fn failed_earlier(&self) -> usize {
+        self.failed
+    }
+
+    /// Whether an earlier run has read that file. A name that is listed twice is read twice, so each
+    /// time is told but once.
+    pub fn take_done(&mut self, name: &str) -> bool {
+        if self.done.is_empty() {
+            return false;
+        }
+        let times = self.done.get_mut(&key(&self.format.name_in_results(name)));
+        let Some(times) = times.filter(|times| **times > 0) else { return false };
+        *times -= 1;
+        true
     }
 
     /// Writes lines; those in a file are on the disk when this returns.
@@ -75,19 +88,21 @@ impl Results {
 
 /// What stands in the results of an earlier run.
 struct Earlier {
-    done: HashSet<u128>,
-    /// The picture of the last rows of a table.
-    last: Option<u128>,
+    done: Done,
+    failed: usize,
     /// Bytes that are kept.
     length: u64,
 }
 
 impl Earlier {
     fn read(mut file: impl BufRead, format: Format) -> Result<Self> {
-        let mut earlier = Self { done: HashSet::new(), last: None, length: 0 };
+        let mut earlier = Self { done: Done::new(), failed: 0, length: 0 };
+        // The picture of the last rows of a table, which may not all be there.
+        let mut last: Option<Rows> = None;
         let (mut line, mut at, mut number) = (Vec::new(), 0, 0);
         loop {
             line.clear();
+            let start = at;
             at += file.read_until(b'\n', &mut line)? as u64;
             if line.pop() != Some(b'\n') {
                 break;
@@ -107,23 +122,43 @@ impl Earlier {
             }
             let name = format.file_of(text);
             let name = name.with_context(|| format!("line {number} is no result: {text:.60}"))?;
-            let key = key(&name);
+            let rows = Rows { name: key(&name), first: key(text), failed: format.is_failure(text) };
             if !format.is_table() {
-                earlier.length = at;
-            } else if earlier.last != Some(key) {
-                earlier.length = at - line.len() as u64 - 1;
-                earlier.last = Some(key);
+                earlier.add(&rows, at);
+            } else if last.as_ref().is_none_or(|last| !last.go_on_with(&rows)) {
+                last.replace(rows).inspect(|rows| earlier.add(rows, start));
             }
-            earlier.done.insert(key);
         }
         Ok(earlier)
     }
+
+    /// A picture whose last row ends at that byte.
+    fn add(&mut self, rows: &Rows, end: u64) {
+        *self.done.entry(rows.name).or_default() += 1;
+        self.failed += usize::from(rows.failed);
+        self.length = end;
+    }
 }
 
-fn key(name: &str) -> u128 {
+/// The rows of one picture, by the first of them.
+struct Rows {
+    name: u128,
+    first: u128,
+    failed: bool,
+}
+
+impl Rows {
+    /// Whether a row is one more of these. A name that is listed twice in succession begins anew with
+    /// the row that it began with, as of one picture no two rows have the same box; a failure is all.
+    fn go_on_with(&self, row: &Self) -> bool {
+        self.name == row.name && self.first != row.first && !self.failed && !row.failed
+    }
+}
+
+fn key(text: &str) -> u128 {
     let half = |salt: u8| {
         let mut hasher = DefaultHasher::new();
-        (salt, name).hash(&mut hasher);
+        (salt, text).hash(&mut hasher);
         u128::from(hasher.finish())
     };
     half(0) << 64 | half(1)

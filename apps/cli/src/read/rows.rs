@@ -1,10 +1,14 @@
 //! What was read, as text, tables and JSON.
 
+use std::iter;
+
 use clap::ValueEnum;
 use decipher::image::{GrayImage, Rect};
 use decipher::recognizer::{Mark, Reading, Unsure};
 use decipher::report::Report;
 use serde_json::json;
+
+use super::names::on_a_line;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -19,19 +23,7 @@ pub enum Format {
     Csv,
 }
 
-const COLUMNS: [&str; 11] = [
-    "file",
-    "line",
-    "number",
-    "digit",
-    "confidence",
-    "x",
-    "y",
-    "width",
-    "height",
-    "error",
-    "candidates",
-];
+const COLUMNS: &str = "file,line,number,digit,confidence,x,y,width,height,error,candidates";
 
 /// A picture with what was read on it, or why it was not.
 pub type Outcome = Result<(GrayImage, Reading), anyhow::Error>;
@@ -39,11 +31,20 @@ pub type Outcome = Result<(GrayImage, Reading), anyhow::Error>;
 impl Format {
     /// The row above all others.
     pub fn header(self) -> Option<String> {
-        self.is_table().then(|| self.row(&COLUMNS))
+        Some(COLUMNS.replace(',', self.separator()?))
+    }
+
+    /// What parts the cells of a table.
+    fn separator(self) -> Option<&'static str> {
+        match self {
+            Format::Text | Format::Json => None,
+            Format::Tsv => Some("\t"),
+            Format::Csv => Some(","),
+        }
     }
 
     pub fn is_table(self) -> bool {
-        matches!(self, Format::Tsv | Format::Csv)
+        self.separator().is_some()
     }
 
     /// All lines for one picture, each with its line break. `several`: whether text needs the
@@ -97,36 +98,24 @@ impl Format {
                 ("?".into(), confidence, *bounds, format!("{first}/{second}"))
             }
         };
-        let confidence = format!("{confidence:.4}");
         let Rect { x, y, width, height } = bounds;
-        let [x, y, width, height] = [x, y, width, height].map(|n| n.to_string());
-        let error = "";
-        self.row(&[
-            file,
-            &line,
-            &number,
-            &digit,
-            &confidence,
-            &x,
-            &y,
-            &width,
-            &height,
-            error,
-            &candidates,
-        ]) + "\n"
+        let places = [line, number, digit, format!("{confidence:.4}")];
+        let bounds = [x, y, width, height].map(|n| n.to_string());
+        let cells = places.iter().chain(&bounds).map(String::as_str);
+        self.row(&iter::once(file).chain(cells).chain(["", &candidates]).collect::<Vec<_>>()) + "\n"
     }
 
-    fn row(self, cells: &[&str; COLUMNS.len()]) -> String {
-        let cell = |cell: &&str| match self {
-            Format::Csv if cell.contains([',', '"', '\n', '\r']) => {
-                format!("\"{}\"", cell.replace('"', "\"\"").replace(['\n', '\r'], " "))
+    fn row(self, cells: &[&str]) -> String {
+        let cell = |cell: &&str| {
+            let cell = on_a_line(cell);
+            if self == Format::Csv && cell.contains([',', '"']) {
+                format!("\"{}\"", cell.replace('"', "\"\""))
+            } else {
+                cell
             }
-            // A file's name may hold what parts columns and lines.
-            Format::Tsv => cell.replace(['\t', '\n', '\r'], " "),
-            _ => (*cell).to_owned(),
         };
-        let cells = cells.each_ref().map(cell);
-        cells.join(if self == Format::Csv { "," } else { "\t" })
+        let cells: Vec<String> = cells.iter().map(cell).collect();
+        cells.join(self.separator().unwrap_or(" "))
     }
 
     /// The file that a line of earlier results is about.
@@ -154,13 +143,21 @@ impl Format {
         }
     }
 
+    /// Whether a line of earlier results says why a picture was not read.
+    pub fn is_failure(self, line: &str) -> bool {
+        match self.separator() {
+            // The error is the last cell but one, and no candidates follow it.
+            Some(separator) => {
+                line.strip_suffix(separator).is_some_and(|rest| !rest.ends_with(separator))
+            }
+            None => serde_json::from_str::<serde_json::Value>(line)
+                .is_ok_and(|object| object.get("error").is_some()),
+        }
+    }
+
     /// How a file's name stands in the results.
     pub fn name_in_results(self, file: &str) -> String {
-        match self {
-            Format::Text | Format::Json => file.to_owned(),
-            Format::Tsv => file.replace(['\t', '\n', '\r'], " "),
-            Format::Csv => file.replace(['\n', '\r'], " "),
-        }
+        if self.is_table() { on_a_line(file) } else { file.to_owned() }
     }
 }
 
@@ -169,6 +166,7 @@ fn json_line(value: &impl serde::Serialize) -> String {
 }
 
 fn text(file: &str, several: bool, reading: &Reading) -> String {
+    let file = on_a_line(file);
     if reading.lines.is_empty() {
         eprintln!("{file}: no digits found");
     }
@@ -189,12 +187,19 @@ mod tests {
 
     #[test]
     fn the_name_of_a_file_comes_back_from_its_row() {
-        for name in ["plain.png", "with, comma.png", "with \"quotes\",.png", "tab\there.png"] {
+        let names =
+            ["plain.png", "with, comma.png", "with \"quotes\",.png", "tab\there.png", "two\nlines"];
+        for name in names {
             let outcome = Ok((GrayImage::filled(1, 1, 0), Reading::default()));
+            let failure = Err(anyhow::anyhow!("a sentence, \"with\tquotes\","));
             for format in [Format::Tsv, Format::Csv, Format::Json] {
-                let row = format.lines(name, &outcome, true);
-                let found = format.file_of(row.trim_end_matches('\n'));
-                assert_eq!(found, Some(format.name_in_results(name)), "{format:?}: {row}");
+                for (outcome, is_failure) in [(&outcome, false), (&failure, true)] {
+                    let lines = format.lines(name, outcome, true);
+                    let row = lines.strip_suffix('\n').unwrap();
+                    let found = format.file_of(row);
+                    assert_eq!(found, Some(format.name_in_results(name)), "{format:?}: {row}");
+                    assert_eq!(format.is_failure(row), is_failure, "{format:?}: {row}");
+                }
             }
         }
     }
