@@ -2,6 +2,7 @@
 
 use crate::image::{GrayImage, Rect};
 use crate::recognizer::Reading;
+use crate::vision::{self, DecodeError, Limits};
 
 /// A colour: red, green, blue.
 pub type Colour = [u8; 3];
@@ -11,13 +12,23 @@ pub type Colour = [u8; 3];
 pub struct Canvas {
     width: usize,
     height: usize,
-    pixels: Vec<Colour>,
+    /// Red, green and blue of all pixels, row by row.
+    bytes: Vec<u8>,
 }
 
 impl Canvas {
     /// A picture of one colour.
     pub fn filled(width: usize, height: usize, colour: Colour) -> Self {
-        Self { width, height, pixels: vec![colour; width * height] }
+        Self { width, height, bytes: vec![colour; width * height].into_flattened() }
+    }
+
+    /// The picture of a file, upright and in its colours.
+    ///
+    /// # Errors
+    /// As [`vision::decode`].
+    pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
+        let (width, height, bytes) = vision::decode_rgb(bytes, limits)?;
+        Ok(Self { width, height, bytes })
     }
 
     /// Width in pixels.
@@ -32,15 +43,20 @@ impl Canvas {
 
     /// All pixels, row by row.
     pub fn pixels(&self) -> &[Colour] {
-        &self.pixels
+        self.bytes.as_chunks().0
+    }
+
+    /// The pixels of a row.
+    fn row_mut(&mut self, y: usize) -> &mut [Colour] {
+        &mut self.bytes.as_chunks_mut().0[y * self.width..][..self.width]
     }
 
     /// Copies a grey picture to the canvas, its top left pixel at `(x, y)`; what sticks out is cut.
     pub fn paste(&mut self, picture: &GrayImage, x: usize, y: usize) {
         for row in 0..picture.height().min(self.height.saturating_sub(y)) {
             let from = picture.row(row).iter();
-            let to = &mut self.pixels[(y + row) * self.width..][..self.width];
-            to.iter_mut().skip(x).zip(from).for_each(|(to, &grey)| *to = [grey; 3]);
+            let to = self.row_mut(y + row).iter_mut();
+            to.skip(x).zip(from).for_each(|(to, &grey)| *to = [grey; 3]);
         }
     }
 
@@ -64,7 +80,7 @@ impl Canvas {
     pub fn fill(&mut self, area: &Rect, colour: Colour) {
         let columns = area.x.min(self.width)..area.right().min(self.width);
         for y in area.y.min(self.height)..area.bottom().min(self.height) {
-            self.pixels[y * self.width..][columns.clone()].fill(colour);
+            self.row_mut(y)[columns.clone()].fill(colour);
         }
     }
 
@@ -89,36 +105,55 @@ impl Canvas {
     /// # Panics
     /// If it has no pixels, or more than 2^31 - 1 a side: PNG knows neither.
     pub fn png(&self) -> Vec<u8> {
-        crate::vision::encode_png_rgb(self.width, self.height, self.pixels.as_flattened())
+        vision::encode_png_rgb(self.width, self.height, &self.bytes)
     }
 }
 
 /// The picture with a box around every digit, the digit and its confidence above it in percent;
 /// what is unsure is boxed in another colour, with both candidates.
-pub fn annotated(picture: &GrayImage, reading: &Reading) -> Canvas {
+pub fn annotated(mut picture: Canvas, reading: &Reading) -> Canvas {
     const SURE: Colour = [0, 130, 60];
     const UNSURE: Colour = [210, 90, 0];
-    let mut canvas = Canvas::filled(picture.width(), picture.height(), [255; 3]);
-    canvas.paste(picture, 0, 0);
-    let mut mark = |bounds: &Rect, text: &str, colour: Colour| {
-        // As large as fits the box, but to be read also on a small one.
-        let scale = (bounds.width / (6 * text.len())).max(1);
-        canvas.outline(bounds, scale, colour);
-        let y = match bounds.y.checked_sub(9 * scale) {
-            Some(above) => above,
-            None => bounds.bottom() + 2 * scale,
-        };
-        canvas.text(text, bounds.x, y, scale, colour);
-    };
-    for digit in reading.digits() {
-        let text = format!("{} {:.0}", digit.digit, 100.0 * digit.confidence);
-        mark(&digit.bounds, &text, SURE);
-    }
-    for unsure in &reading.unsure {
+    let digits = reading.digits().map(|digit| {
+        let caption = format!("{} {:.0}", digit.digit, 100.0 * digit.confidence);
+        (digit.bounds, caption, SURE)
+    });
+    let unsure = reading.unsure.iter().map(|unsure| {
         let [first, second] = unsure.candidates.map(|(digit, _)| digit);
-        mark(&unsure.bounds, &format!("{first}/{second}?"), UNSURE);
+        (unsure.bounds, format!("{first}/{second}?"), UNSURE)
+    });
+    let marks: Vec<(Rect, String, Colour)> = digits.chain(unsure).collect();
+    let dot = picture.dot(marks.iter().map(|(bounds, ..)| bounds.width).collect());
+    for (bounds, _, colour) in &marks {
+        picture.outline(bounds, dot, *colour);
     }
-    canvas
+    // What is written stays above the boxes of what stands close.
+    for (bounds, caption, colour) in &marks {
+        picture.caption(bounds, caption, dot, *colour);
+    }
+    picture
+}
+
+impl Canvas {
+    /// Side of the dots of captions for boxes of those widths, in pixels: to be read when the picture
+    /// fills a screen, but where digits stand close, not much broader than these.
+    fn dot(&self, mut widths: Vec<usize>) -> usize {
+        let side = self.width.max(self.height);
+        widths.sort_unstable();
+        let usual = widths.get(widths.len() / 2).copied().unwrap_or(side);
+        (usual / 20).clamp(side / 1200, (side + 210) / 420).max(1)
+    }
+
+    /// Writes on a white ground above a box, or where the picture ends there, below it or else in it.
+    fn caption(&mut self, bounds: &Rect, text: &str, dot: usize, colour: Colour) {
+        let (width, height) = ((6 * text.len() + 1) * dot, 9 * dot);
+        let fits = |y: &usize| y + height <= self.height;
+        let above = bounds.y.checked_sub(height + dot);
+        let y = above.or(Some(bounds.bottom() + dot).filter(fits)).unwrap_or(bounds.y);
+        let x = bounds.x.min(self.width.saturating_sub(width));
+        self.fill(&Rect { x, y, width, height }, [255; 3]);
+        self.text(text, x + dot, y + dot, dot, colour);
+    }
 }
 
 /// The columns of a letter from the left; the lowest bit is the top row.
@@ -162,7 +197,7 @@ mod tests {
 
     /// The picture as text: `#` where there is ink.
     fn shown(canvas: &Canvas) -> Vec<String> {
-        let rows = canvas.pixels.chunks(canvas.width);
+        let rows = canvas.pixels().chunks(canvas.width);
         rows.map(|r| r.iter().map(|p| if *p == INK { '#' } else { '.' }).collect()).collect()
     }
 
@@ -175,13 +210,47 @@ mod tests {
     }
 
     #[test]
+    fn a_caption_stays_in_the_picture_and_is_read_on_black() {
+        let (width, height) = (60, 50);
+        for (x, y) in [(0, 0), (50, 0), (50, 40), (0, 40), (20, 20), (0, 25)] {
+            let mut canvas = Canvas::filled(width, height, [0; 3]);
+            canvas.caption(&Rect { x, y, width: 10, height: 10 }, "7 99", 1, INK);
+            let count = |colour| canvas.pixels().iter().filter(|p| **p == colour).count();
+            // As many dots as the three letters have.
+            assert_eq!(count(INK), "799".chars().map(dots).sum::<usize>(), "{x} {y}");
+            assert_eq!(count(INK) + count([255; 3]), 25 * 9, "{x} {y}");
+        }
+        // A picture that is smaller than its caption shows a part of it.
+        Canvas::filled(3, 3, [0; 3]).caption(
+            &Rect { x: 1, y: 1, width: 2, height: 2 },
+            "7",
+            1,
+            INK,
+        );
+    }
+
+    fn dots(character: char) -> usize {
+        letter(character).iter().map(|column| column.count_ones() as usize).sum()
+    }
+
+    #[test]
+    fn captions_are_as_large_as_the_picture_needs_and_the_digits_leave() {
+        let photo = Canvas::filled(4000, 30, [0; 3]);
+        assert_eq!(photo.dot(vec![1000]), 10);
+        assert_eq!(photo.dot(vec![10, 120, 1000]), 6);
+        assert_eq!(photo.dot(vec![10]), 3);
+        assert_eq!(photo.dot(vec![]), 10);
+        assert_eq!(Canvas::filled(28, 28, [0; 3]).dot(vec![20]), 1);
+    }
+
+    #[test]
     fn what_sticks_out_is_cut() {
         let mut canvas = Canvas::filled(4, 3, [255; 3]);
         canvas.outline(&Rect { x: 0, y: 1, width: 3, height: 5 }, 1, INK);
         assert_eq!(shown(&canvas), ["####", "...#", "...#"]);
         canvas.text("\u{e9}W", 2, 2, 9, INK);
         canvas.paste(&GrayImage::filled(9, 9, 1), 3, 2);
-        assert_eq!(canvas.pixels[11], [1; 3]);
+        assert_eq!(canvas.pixels()[11], [1; 3]);
         canvas.fill(&Rect { x: 90, y: 90, width: 1, height: 1 }, INK);
     }
 }

@@ -1,13 +1,22 @@
 //! Pictures as programs and cameras write them: every kind becomes the same grey values.
 
+use decipher::draw::Canvas;
 use decipher::image::GrayImage;
 use decipher::vision::{DecodeError, Limits, decode};
 use image::codecs::gif::GifEncoder;
 use image::codecs::jpeg::JpegEncoder;
 use image::{Delay, Frame, ImageBuffer, ImageFormat, Luma, RgbaImage};
 
+/// The grey picture, once its colours have been compared with it.
 fn decoded(bytes: &[u8]) -> GrayImage {
-    decode(bytes, &Limits::default()).unwrap()
+    let gray = decode(bytes, &Limits::default()).unwrap();
+    let colours = Canvas::decode(bytes, &Limits::default()).unwrap();
+    assert_eq!((colours.width(), colours.height()), (gray.width(), gray.height()));
+    for (&[r, g, b], &grey) in colours.pixels().iter().zip(gray.pixels()) {
+        let luma = 0.299 * f32::from(r) + 0.587 * f32::from(g) + 0.114 * f32::from(b);
+        assert!((luma - f32::from(grey)).abs() < 1.6, "{r} {g} {b} is {grey}");
+    }
+    gray
 }
 
 /// 16 x 8 pixels: dark (25) on the left, light (230) on the right.
@@ -45,6 +54,17 @@ fn sixteen_bits_a_pixel() {
     let mut bytes = std::io::Cursor::new(Vec::new());
     picture.write_to(&mut bytes, ImageFormat::Png).unwrap();
     assert_dark_left("16 bit", &decoded(bytes.get_ref()), 0);
+}
+
+#[test]
+fn colours_stay_what_they_are() {
+    let ink = [[30u8, 60, 200, 255], [200, 40, 30, 255], [200, 40, 30, 0]];
+    let picture = RgbaImage::from_fn(3, 2, |x, _| image::Rgba(ink[x as usize]));
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, ImageFormat::Png).unwrap();
+    decoded(bytes.get_ref());
+    let canvas = Canvas::decode(bytes.get_ref(), &Limits::default()).unwrap();
+    assert_eq!(canvas.pixels()[3..], [[30, 60, 200], [200, 40, 30], [255; 3]]);
 }
 
 #[test]

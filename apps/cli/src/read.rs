@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use decipher::draw;
+use decipher::draw::{self, Canvas};
 use decipher::model::Model;
 use decipher::recognizer::{MIN_CONFIDENCE, Recognizer};
 use decipher::vision::{self, Layout, Limits};
@@ -51,7 +51,7 @@ pub struct Arguments {
     /// where that ended, and give it the same options: the file does not know them
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
-    /// Draw boxes, digits and confidences on a copy of the picture
+    /// Draw boxes, digits and confidences in percent on a copy of the picture
     #[arg(long, value_name = "FILE.png")]
     annotate: Option<PathBuf>,
     /// Write a picture of every stage, from the grey picture to what the network saw
@@ -70,6 +70,12 @@ fn share(text: &str) -> Result<f32, String> {
 }
 
 pub fn run(arguments: Arguments) -> Result<ExitCode> {
+    let one =
+        arguments.list.is_none() && matches!(&arguments.pictures[..], [one] if inputs::is_one(one));
+    anyhow::ensure!(one || arguments.annotate.is_none(), "--annotate draws on one picture only");
+    if let (Some(path), [picture]) = (&arguments.annotate, &arguments.pictures[..]) {
+        may_annotate(path, picture)?;
+    }
     let model = match &arguments.model {
         Some(path) => Model::load(path)?,
         None => Model::bundled(),
@@ -79,18 +85,6 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
     if let Some(directory) = &arguments.debug_dir {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("--debug-dir {}", names::printed(directory)))?;
-    }
-    let one =
-        arguments.list.is_none() && matches!(&arguments.pictures[..], [one] if inputs::is_one(one));
-    anyhow::ensure!(one || arguments.annotate.is_none(), "--annotate draws on one picture only");
-    if let (Some(path), [picture]) = (&arguments.annotate, &arguments.pictures[..]) {
-        let place = |path: &Path| path.canonicalize().ok();
-        let same = place(path).is_some_and(|path| Some(path) == place(picture));
-        anyhow::ensure!(
-            !same,
-            "--annotate {} would write over the picture; name another file",
-            names::printed(path)
-        );
     }
     let mut results = match &arguments.resume {
         Some(path) => Results::resumed(path, arguments.format)?,
@@ -140,6 +134,24 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
     Ok(if failed || failed_earlier > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+/// Whether boxes may be drawn into that file: a PNG, and not the picture itself.
+fn may_annotate(path: &Path, picture: &Path) -> Result<()> {
+    let is_png = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
+    anyhow::ensure!(
+        is_png,
+        "--annotate writes a PNG; give {} a name that ends in .png",
+        names::printed(path)
+    );
+    let place = |path: &Path| path.canonicalize().ok();
+    let same = place(path).is_some_and(|path| Some(path) == place(picture));
+    anyhow::ensure!(
+        !same,
+        "--annotate {} would write over the picture; name another file",
+        names::printed(path)
+    );
+    Ok(())
+}
+
 /// The next pictures, at most `most`, that no earlier run has read.
 fn next_batch(
     pictures: &mut dyn Iterator<Item = Result<PathBuf>>,
@@ -173,7 +185,8 @@ fn read(
         all(File::open(path)?)?
     };
     let picture = vision::decode(&bytes, &Limits::default())?;
-    drop(bytes);
+    // Only who draws needs the colours, too.
+    let bytes = arguments.annotate.is_some().then_some(bytes);
     let (layout, reading) = recognizer.explain(&picture, arguments.single);
     if let Some(directory) = &arguments.debug_dir {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -181,8 +194,9 @@ fn read(
         let number = index.map_or(String::new(), |index| format!("{}-", index + 1));
         debug(&layout, &directory.join(format!("{number}{stem}")))?;
     }
-    if let Some(path) = &arguments.annotate {
-        std::fs::write(path, draw::annotated(&picture, &reading).png())
+    if let (Some(path), Some(bytes)) = (&arguments.annotate, bytes) {
+        let colours = Canvas::decode(&bytes, &Limits::default())?;
+        std::fs::write(path, draw::annotated(colours, &reading).png())
             .with_context(|| format!("--annotate {}", names::printed(path)))?;
     }
     Ok((picture, reading))

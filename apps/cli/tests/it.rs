@@ -307,6 +307,10 @@ fn folders_patterns_and_lists_name_the_same_pictures() {
     assert_eq!(over.status.code(), Some(1));
     assert!(text(&over.stderr).contains("would write over the picture"), "{}", text(&over.stderr));
     assert_eq!(fs::read(directory.path().join("in/chalk.png")).unwrap(), before);
+    let jpeg = decipher(directory.path(), &["read", "in/chalk.png", "--annotate", "boxes.jpg"]);
+    assert_eq!(jpeg.status.code(), Some(1));
+    assert!(text(&jpeg.stderr).contains("ends in .png"), "{}", text(&jpeg.stderr));
+    assert!(jpeg.stdout.is_empty() && !directory.path().join("boxes.jpg").exists());
     let none = decipher(directory.path(), &["read", "in/*.tiff"]);
     assert_eq!(none.status.code(), Some(1));
     assert!(text(&none.stderr).contains("no picture is there"), "{}", text(&none.stderr));

@@ -2,7 +2,9 @@
 
 use std::io::Cursor;
 
-use image::{ColorType, ImageDecoder, ImageFormat, ImageReader, metadata::Orientation};
+use image::{
+    ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, metadata::Orientation,
+};
 
 use super::{frames, whole};
 use crate::image::GrayImage;
@@ -113,6 +115,32 @@ pub enum DecodeError {
 /// # Errors
 /// [`DecodeError`], when the bytes are no such picture, are damaged, or exceed `limits`.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<GrayImage, DecodeError> {
+    let gray = unpack(bytes, limits, |width, height, raw, color| {
+        let gray = image::GrayImage::from_raw(width, height, to_gray(raw, color)?)?;
+        Some(DynamicImage::ImageLuma8(gray))
+    })?;
+    Ok(GrayImage::new(gray.width() as usize, gray.height() as usize, gray.into_bytes()))
+}
+
+/// As [`decode`], but in colours: width, height, and red, green and blue of all pixels.
+pub(crate) fn decode_rgb(
+    bytes: &[u8],
+    limits: &Limits,
+) -> Result<(usize, usize, Vec<u8>), DecodeError> {
+    let rgb = unpack(bytes, limits, |width, height, raw, color| {
+        let rgb = image::RgbImage::from_raw(width, height, to_rgb(raw, color)?)?;
+        Some(DynamicImage::ImageRgb8(rgb))
+    })?;
+    Ok((rgb.width() as usize, rgb.height() as usize, rgb.into_bytes()))
+}
+
+/// Checks and unpacks a file; `picture` makes the picture, which is then set upright, of width,
+/// height and the decoder's pixels.
+fn unpack(
+    bytes: &[u8],
+    limits: &Limits,
+    picture: fn(u32, u32, Vec<u8>, ColorType) -> Option<DynamicImage>,
+) -> Result<DynamicImage, DecodeError> {
     if bytes.is_empty() {
         return Err(DecodeError::Empty);
     }
@@ -153,11 +181,13 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<GrayImage, DecodeError> {
         e => corrupt(e),
     })?;
 
-    let gray = to_gray(raw, color).ok_or_else(|| DecodeError::Corrupt {
+    let picture = picture(width, height, raw, color);
+    let mut picture = picture.ok_or_else(|| DecodeError::Corrupt {
         format: name,
         reason: format!("unexpected pixels of type {color:?}"),
     })?;
-    Ok(upright(gray, width, height, orientation))
+    picture.apply_orientation(orientation);
+    Ok(picture)
 }
 
 /// Packs a picture as a PNG file, 8 bit grey.
@@ -232,11 +262,6 @@ fn check_size(width: u32, height: u32, limits: &Limits) -> Result<(), DecodeErro
 
 /// Grey bytes from the decoder's pixels; `None` for a pixel type that these formats do not have.
 fn to_gray(raw: Vec<u8>, color: ColorType) -> Option<Vec<u8>> {
-    // 16 bit come in the machine's byte order. 257 = 65535 / 255.
-    let word = |p: &[u8], i: usize| {
-        let value = u16::from_ne_bytes([p[2 * i], p[2 * i + 1]]);
-        ((u32::from(value) + 128) / 257) as u8
-    };
     Some(match color {
         ColorType::L8 => raw,
         ColorType::La8 => raw.chunks_exact(2).map(|p| over_white(p[0], p[1])).collect(),
@@ -259,6 +284,30 @@ fn to_gray(raw: Vec<u8>, color: ColorType) -> Option<Vec<u8>> {
     })
 }
 
+/// Red, green and blue from the decoder's pixels; as [`to_gray`].
+fn to_rgb(raw: Vec<u8>, color: ColorType) -> Option<Vec<u8>> {
+    let channels = usize::from(color.channel_count());
+    let value: fn(&[u8], usize) -> u8 = match usize::from(color.bytes_per_pixel()) / channels {
+        1 => |p: &[u8], i: usize| p[i],
+        2 => word,
+        _ => return None,
+    };
+    let pixel = |p: &[u8]| {
+        let alpha = if color.has_alpha() { value(p, channels - 1) } else { 255 };
+        [0, 1, 2].map(|i| over_white(value(p, if color.has_color() { i } else { 0 }), alpha))
+    };
+    Some(match color {
+        ColorType::Rgb8 => raw,
+        _ => raw.chunks_exact(color.bytes_per_pixel().into()).flat_map(pixel).collect(),
+    })
+}
+
+/// Value `i` of 16 bit, in the machine's byte order, as 8 bit. 257 = 65535 / 255.
+fn word(p: &[u8], i: usize) -> u8 {
+    let value = u16::from_ne_bytes([p[2 * i], p[2 * i + 1]]);
+    ((u32::from(value) + 128) / 257) as u8
+}
+
 /// Luma of ITU-R Rec. 601, 0.299 R + 0.587 G + 0.114 B, rounded. The weights are in 65536ths and
 /// sum to 65536, so that equal channels stay what they are.
 fn luma(r: u8, g: u8, b: u8) -> u8 {
@@ -269,18 +318,6 @@ fn luma(r: u8, g: u8, b: u8) -> u8 {
 fn over_white(value: u8, alpha: u8) -> u8 {
     let (value, alpha) = (u32::from(value), u32::from(alpha));
     ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
-}
-
-fn upright(gray: Vec<u8>, width: u32, height: u32, orientation: Orientation) -> GrayImage {
-    if orientation == Orientation::NoTransforms {
-        return GrayImage::new(width as usize, height as usize, gray);
-    }
-    let buffer = image::GrayImage::from_raw(width, height, gray)
-        .unwrap_or_else(|| unreachable!("one byte was made for each pixel"));
-    let mut picture = image::DynamicImage::ImageLuma8(buffer);
-    picture.apply_orientation(orientation);
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    GrayImage::new(width, height, picture.into_bytes())
 }
 
 #[cfg(test)]

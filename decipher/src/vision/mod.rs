@@ -40,8 +40,8 @@ mod whole;
 
 pub use components::{Component, Run, connected_components};
 pub(crate) use cut::{Cutter, Cutting, WAYS};
-pub(crate) use decode::encode_png_rgb;
 pub use decode::{DecodeError, Limits, decode, encode_png};
+pub(crate) use decode::{decode_rgb, encode_png_rgb};
 pub(crate) use lines::{reading_order, word_gaps};
 pub use mask::Mask;
 pub(crate) use normalize::{moved_aside, with_finer_pen};
