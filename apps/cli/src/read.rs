@@ -91,11 +91,11 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         None => Results::printed(arguments.format)?,
     };
     let mut pictures = inputs::pictures(&arguments.pictures, arguments.list.as_deref())?;
-    let bar = bar(one);
+    let bar = if one { ProgressBar::hidden() } else { bar(&arguments) };
     let batch = if one { 1 } else { BATCH * rayon::current_num_threads() };
     let (mut index, mut failed) = (0, false);
     loop {
-        let paths = next_batch(&mut pictures, batch, &mut results)?;
+        let paths = next_batch(&mut pictures, batch, &mut results, &bar)?;
         if paths.is_empty() {
             break;
         }
@@ -157,19 +157,31 @@ fn next_batch(
     pictures: &mut dyn Iterator<Item = Result<PathBuf>>,
     most: usize,
     results: &mut Results,
+    bar: &ProgressBar,
 ) -> Result<Vec<PathBuf>> {
     let mut is_new = |path: &Result<PathBuf>| {
-        path.as_ref().map_or(true, |path| !results.take_done(&names::name(path)))
+        let is_done = path.as_ref().is_ok_and(|path| results.take_done(&names::name(path)));
+        if is_done {
+            bar.dec_length(1);
+        }
+        !is_done
     };
     pictures.filter(|path| is_new(path)).take(most).collect()
 }
 
-fn bar(one: bool) -> ProgressBar {
-    if one || !std::io::stderr().is_terminal() {
+/// How far a terminal is told that the run has come.
+fn bar(arguments: &Arguments) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{spinner} {pos} pictures, {per_sec}, {elapsed}");
-    ProgressBar::new_spinner().with_style(style.expect("it is a template"))
+    let (bar, template) = match inputs::count(&arguments.pictures, arguments.list.as_deref()) {
+        Some(count) => (
+            ProgressBar::new(count),
+            "{spinner} {pos} of {len} pictures, {per_sec}, {elapsed}, {eta} left",
+        ),
+        None => (ProgressBar::new_spinner(), "{spinner} {pos} pictures, {per_sec}, {elapsed}"),
+    };
+    bar.with_style(ProgressStyle::with_template(template).expect("it is a template"))
 }
 
 /// Reads one picture; `index` is its number, where there are several.
@@ -179,17 +191,15 @@ fn read(
     path: &Path,
     index: Option<usize>,
 ) -> Outcome {
-    let bytes = if path == Path::new("-") {
-        all(std::io::stdin().lock())?
-    } else {
-        all(File::open(path)?)?
-    };
+    let is_stdin = path == Path::new("-");
+    let bytes = if is_stdin { all(std::io::stdin().lock())? } else { all(File::open(path)?)? };
     let picture = vision::decode(&bytes, &Limits::default())?;
     // Only who draws needs the colours, too.
     let bytes = arguments.annotate.is_some().then_some(bytes);
     let (layout, reading) = recognizer.explain(&picture, arguments.single);
     if let Some(directory) = &arguments.debug_dir {
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let stem = if is_stdin { Path::new("stdin") } else { path }.file_stem();
+        let stem = stem.unwrap_or_default().to_string_lossy();
         // Pictures of the same name in several folders do not overwrite each other.
         let number = index.map_or(String::new(), |index| format!("{}-", index + 1));
         debug(&layout, &directory.join(format!("{number}{stem}")))?;

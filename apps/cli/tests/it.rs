@@ -84,6 +84,25 @@ fn reading_goes_on_after_a_picture_that_is_none() {
 }
 
 #[test]
+fn stages_and_boxes_are_drawn_of_a_picture_on_standard_input() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_decipher"))
+        .args(["read", "-", "--debug-dir", "stages", "--annotate", "boxes.PNG"])
+        .current_dir(directory.path())
+        .stdin(fs::File::open(format!("{SAMPLES}/number.jpg")).unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(text(&output.stdout), "314159\n", "{}", text(&output.stderr));
+    assert!(directory.path().join("stages/stdin-1-gray.png").exists());
+    let boxes = fs::read(directory.path().join("boxes.PNG")).unwrap();
+    let limits = decipher::vision::Limits::default();
+    let boxes = decipher::draw::Canvas::decode(&boxes, &limits).unwrap();
+    // The ink is blue, the boxes are green.
+    assert!(boxes.pixels().iter().any(|&[r, g, b]| b > g.max(r).saturating_add(50)));
+    assert!(boxes.pixels().iter().any(|&[r, g, b]| g > b.max(r).saturating_add(50)));
+}
+
+#[test]
 fn lines_of_tsv_are_digits() {
     let output = decipher(Path::new(SAMPLES), &["read", "--format", "tsv", "chalk.png"]);
     let rows: Vec<Vec<&str>> =

@@ -39,6 +39,13 @@ pub fn pictures<'a>(
     }))))
 }
 
+/// How many pictures [`pictures`] gives. Of a list that is not known before its end, and it may come
+/// from a pipe.
+pub fn count(named: &[PathBuf], list: Option<&Path>) -> Option<u64> {
+    let count = || named.iter().flat_map(|path| expand(path.clone())).count() as u64;
+    list.is_none().then(count)
+}
+
 /// Whether the name is that of one picture, not of a folder or a pattern.
 pub fn is_one(path: &Path) -> bool {
     path.is_file() || !(path.is_dir() || path.to_string_lossy().contains(PATTERN))
@@ -55,7 +62,9 @@ fn expand(path: PathBuf) -> Box<dyn Iterator<Item = Result<PathBuf>>> {
         return Box::new(std::iter::once(Ok(path)));
     }
     match glob::glob(&text) {
-        Ok(paths) => Box::new(paths.map(|path| Ok(path?))),
+        Ok(paths) => Box::new(paths.map(|path| {
+            path.map_err(|e| anyhow::anyhow!("{}: {}", names::printed(e.path()), e.error()))
+        })),
         // Not a pattern either: opening it will say what is wrong.
         Err(_) => Box::new(std::iter::once(Ok(path))),
     }
@@ -93,5 +102,20 @@ impl Iterator for Walk {
             let files: Vec<PathBuf> = files.iter().map(std::fs::DirEntry::path).collect();
             self.files = files.into_iter().filter(picture).collect::<Vec<_>>().into_iter();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_are_counted_as_there_are() {
+        let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples");
+        let named = [samples.clone(), samples.join("*.jpg"), samples.join("missing.png")];
+        let given = pictures(&named, None).unwrap().count() as u64;
+        assert!(given > 10);
+        assert_eq!(count(&named, None), Some(given));
+        assert_eq!(count(&named, Some(Path::new("-"))), None);
     }
 }
