@@ -48,7 +48,7 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// Write the results to a file instead; if it is there from a run that was broken off, go on
-    /// where that ended, and give it the same options: the file does not know them
+    /// where that ended. The file does not know --model, --single and --min-confidence: give the same
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
     /// Draw boxes, digits and confidences in percent on a copy of the picture

@@ -12,12 +12,12 @@ use super::names::on_a_line;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// The digits as they are written
+    /// The digits as they are written, ? in the place of what is perhaps one
     Text,
     /// One object a line and picture
     Json,
-    /// A table parted by tabs: a row for each digit and for what is perhaps one (digit ?, with its two
-    /// candidates), or one that says that there is nothing, or an error
+    /// A table parted by tabs: a row for each digit and for what is unsure (digit ?, its two candidates,
+    /// no number if it is not in the text), or one that says that there is nothing, or an error
     Tsv,
     /// The same parted by commas
     Csv,
@@ -172,7 +172,7 @@ fn text(file: &str, several: bool, reading: &Reading) -> String {
     }
     if !reading.unsure.is_empty() {
         eprintln!(
-            "{file}: {} more that may be no digits (--format json, tsv and csv show them)",
+            "{file}: {} unsure, which may be no digits (--format json, tsv and csv show them)",
             reading.unsure.len()
         );
     }
