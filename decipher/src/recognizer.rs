@@ -41,6 +41,9 @@ const BESIDE: f32 = 0.9;
 /// of a carpet, all.
 const MOST_TRIES: usize = 200;
 
+/// More that is unsure, and more than digits, is a carpet or print: there is nothing to be gained by other looks.
+const TEXTURE: usize = 1_000;
+
 /// A reading makes sense if it has more than so many digits for each thing that is unsure.
 const FEW: usize = 4;
 
@@ -137,6 +140,9 @@ impl Recognizer {
             (layout, reading)
         };
         let mut best = read(Look::Usual);
+        if best.1.unsure.len() > TEXTURE.max(best.1.digits().count()) {
+            return best;
+        }
         let stages = &best.0.stages;
         let was_erased = !(stages.rules.is_empty() && stages.surroundings.is_empty());
         if was_erased {

@@ -85,6 +85,32 @@ fn digits_of_two_lines_that_paler_ink_joins_stay_in_their_lines() {
 }
 
 #[test]
+fn the_grain_of_a_large_picture_is_no_ink_and_hides_none() {
+    let (width, height) = (900, 700);
+    let mut state = 1u32;
+    let mut grain = || {
+        // The sum of three is nearly normal, with a standard deviation of 9.
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 16) as i32 % 19 - 9
+        };
+        next() + next() + next()
+    };
+    let mut picture = GrayImage::filled(width, height, 190);
+    write(&mut picture, &[5, 8, 3, 0], (400, 300));
+    let mut noisy = GrayImage::filled(width, height, 190);
+    for noisy in [&mut noisy, &mut picture] {
+        let pixels = noisy.pixels_mut().iter_mut();
+        pixels.for_each(|v| *v = (i32::from(*v) + grain()).clamp(0, 255) as u8);
+    }
+    let recognizer = Recognizer::bundled();
+    let blank = recognizer.read(&noisy);
+    assert!(blank.lines.is_empty() && blank.unsure.is_empty(), "{}", blank.unsure.len());
+    let reading = recognizer.read(&picture);
+    assert!(reading.text() == "5830" && reading.unsure.is_empty(), "{}", reading.text());
+}
+
+#[test]
 fn digits_in_two_halves_are_read_as_one() {
     for (row, digits) in [(15, vec![3]), (40, vec![5, 0, 3, 2])] {
         let width = 200;

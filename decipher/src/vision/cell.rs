@@ -151,7 +151,7 @@ mod tests {
     const SIDE: usize = 48;
 
     fn inside(ink: &GrayImage) -> Option<Rect> {
-        super::inside(ink, threshold::paper(&threshold::histogram(ink)).level)
+        super::inside(ink, threshold::paper(&threshold::histogram(ink), 0.0).level)
     }
 
     /// Ink of a cell whose lines begin 3 pixels off the edges, are 3 wide and as dark as `dark`,

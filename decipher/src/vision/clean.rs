@@ -360,10 +360,9 @@ mod tests {
     fn a_ring_goes_and_the_digit_in_it_stays() {
         // Frames of 60 x 60 pixels around something, with a side less.
         let frame = |sides: usize| {
-            let bar = |y: usize| y < 22 || y >= 78;
-            let right =
-                move |y: usize| if sides == 4 { vec![(20, 22), (78, 80)] } else { vec![(20, 22)] };
-            piece((20..80).map(move |y| (y, if bar(y) { vec![(20, 80)] } else { right(y) })))
+            let bar = |y: usize| !(22..78).contains(&y);
+            let upright = if sides == 4 { vec![(20, 22), (78, 80)] } else { vec![(20, 22)] };
+            piece((20..80).map(|y| (y, if bar(y) { vec![(20, 80)] } else { upright.clone() })))
         };
         let left = |sides: usize, size: usize, lines: bool| {
             let mut pieces = vec![frame(sides), block(50 - size / 2, 50 - size / 2, size, size)];

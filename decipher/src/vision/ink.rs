@@ -1,5 +1,6 @@
 //! From grey values to ink: how much of the light that the paper would send back is missing.
 
+use super::threshold::quantile;
 use crate::image::{GrayImage, Rect};
 
 /// Averages squares of `factor` x `factor` pixels (smaller at the right and lower edge).
@@ -150,6 +151,49 @@ fn rounded(value: f32) -> u8 {
     // Beyond 2^23, floats are whole numbers, whose last bits these are; a cast takes twice as long.
     (value.max(0.0) + 8_388_608.0).to_bits() as u8
 }
+
+/// The grain of a large picture, its standard deviation in grey values: from the median of how much pixels
+/// that stand [`ASIDE`] of each other differ, most of which are paper. 0 of a small one.
+pub fn grain(picture: &GrayImage) -> f32 {
+    if picture.width().min(picture.height()) < LARGE {
+        return 0.0;
+    }
+    let mut counts = [0u64; 256];
+    for y in (0..picture.height()).step_by(8) {
+        let row = picture.row(y);
+        let pairs = row.iter().zip(&row[ASIDE..]);
+        pairs.for_each(|(a, b)| counts[usize::from(a.abs_diff(*b))] += 1);
+    }
+    let half = quantile(&counts, counts.iter().sum::<u64>() / 2);
+    // The median of the difference of two normal values is 0.67 times the square root of 2 of theirs.
+    f32::from(half) / 0.95
+}
+
+/// The mean of a picture that has pixels, at least 1.
+pub fn mean(picture: &GrayImage) -> f32 {
+    let sum: u64 = picture.pixels().iter().map(|&v| u64::from(v)).sum();
+    (sum as f32 / picture.pixels().len() as f32).max(1.0)
+}
+
+/// The picture without the grain of a camera in the dark: the mean of neighbours, of as few as leave little
+/// of it. A small picture, or one with hardly any grain, stays as it is.
+pub fn without_grain(picture: &GrayImage) -> GrayImage {
+    let short = picture.width().min(picture.height());
+    let radius = match grain(picture) {
+        ..COARSE_GRAIN => 0,
+        ..MORE_GRAIN => 1,
+        _ => 2,
+    };
+    blur(picture, radius.min(short / LARGE))
+}
+
+/// Pixels so far from each other do not share their grain, and hardly a shadow.
+const ASIDE: usize = 8;
+/// A picture's shorter side, in pixels, from which on strokes are broader than its grain.
+const LARGE: usize = 600;
+/// Grain, as a standard deviation in grey values, that the mean of 3 x 3 and of 5 x 5 pixels takes off.
+const COARSE_GRAIN: f32 = 3.0;
+const MORE_GRAIN: f32 = 8.0;
 
 /// Takes the usual value of bare paper off, so that paper is 0, and black stays 255.
 pub fn bleach(ink: &mut GrayImage, paper: u8) {
@@ -365,5 +409,31 @@ mod tests {
             let found = ink.row(y)[x];
             assert!(!away(x, y) || found < 8, "{x},{y}: {found}");
         }
+    }
+
+    /// Paper of 200 with grain that spreads evenly by as much up and down.
+    fn grainy(width: usize, height: usize, most: i32) -> GrayImage {
+        let mut state = 1u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 16) as i32 % (2 * most + 1) - most
+        };
+        GrayImage::new(width, height, (0..width * height).map(|_| (200 + next()) as u8).collect())
+    }
+
+    #[test]
+    fn grain_is_measured_and_taken_off_where_there_is_much() {
+        for most in [3, 12, 30] {
+            // The standard deviation of an even spread; the median difference of two of its values is a little
+            // larger than that of normal ones.
+            let sigma = most as f32 / 3f32.sqrt();
+            let picture = grainy(1300, 1250, most);
+            let measured = grain(&picture);
+            assert!((measured - sigma).abs() < 0.3 * sigma + 0.6, "{measured}, {sigma}");
+            let left = grain(&without_grain(&picture));
+            assert!(left < 4.5 && (left < measured) == (most > 3), "{measured}, {left}");
+        }
+        let small = grainy(300, 900, 30);
+        assert!(grain(&small) == 0.0 && without_grain(&small) == small);
     }
 }

@@ -146,13 +146,17 @@ pub fn segment_on(picture: &GrayImage, look: Look) -> Layout {
         clean::drop_frames(&mut pieces, width, height);
         clean::drop_rules(&mut pieces, width, height);
     }
+    clean::keep_largest(&mut pieces, MOST_PIECES);
     let rings = clean::drop_rings(&mut pieces, !stages.rules.is_empty());
     stages.surroundings.extend(rings);
+    if look != Look::AllInk && !is_crop(width, height) {
+        let lines = rules::erase_baselines(&mut pieces, &stages.ink, least_area(width, height));
+        stages.rules.extend(lines);
+    }
     if look == Look::Small {
         clean::drop_outsized(&mut pieces);
     }
     clean::drop_specks(&mut pieces);
-    clean::keep_largest(&mut pieces, MOST_PIECES);
     let groups = join::join_pieces(&pieces);
     let lines = arrange(&mut stages, &pieces, &groups);
     Layout { lines, single: false, stages }
@@ -202,7 +206,7 @@ const MOST_PIECES: usize = 5_000;
 fn find_ink(picture: &GrayImage, look: Look) -> Stages {
     let (width, height) = (picture.width(), picture.height());
     let mut stages = Stages {
-        gray: picture.clone(),
+        gray: ink::without_grain(picture),
         light_on_dark: false,
         ink: GrayImage::filled(width, height, 0),
         threshold: None,
@@ -219,7 +223,7 @@ fn find_ink(picture: &GrayImage, look: Look) -> Stages {
     }
     // Light changes slowly, so a small picture tells as much of it.
     let factor = width.max(height).div_ceil(COARSE);
-    let shrunk = ink::shrink(picture, factor);
+    let shrunk = ink::shrink(&stages.gray, factor);
     let seen = |light_on_dark: bool, radius: usize| {
         let mut coarse = shrunk.clone();
         if light_on_dark {
@@ -262,10 +266,11 @@ fn find_pieces(stages: &mut Stages, background: &GrayImage, factor: usize, look:
     stages.rules.clear();
     stages.surroundings.clear();
     let mut histogram = threshold::histogram(&stages.ink);
-    let mut paper = threshold::paper(&histogram);
+    let grain = ink::grain(&stages.gray) * 255.0 / ink::mean(background);
+    let mut paper = threshold::paper(&histogram, grain);
     if let Some(inside) = cell::inside(&stages.ink, paper.level) {
         histogram = threshold::histogram(&stages.ink.crop(&inside));
-        paper = threshold::paper(&histogram);
+        paper = threshold::paper(&histogram, grain);
         cell::clear_around(&mut stages.ink, &inside);
     }
     stages.components.clear();
@@ -285,7 +290,7 @@ fn find_pieces(stages: &mut Stages, background: &GrayImage, factor: usize, look:
     if erase {
         stages.rules = rules::erase_rules(&mut stages.mask, &stages.ink);
     }
-    let least = (width.min(height) / 100).clamp(1, 8);
+    let least = least_area(width, height);
     stages.components = connected_components(&stages.mask, least);
     stages.components.retain(|c| threshold::reaches(&stages.ink, c, threshold));
     if erase {
@@ -300,6 +305,11 @@ fn find_pieces(stages: &mut Stages, background: &GrayImage, factor: usize, look:
     if is_crop(width, height) {
         clean::join_dots(&mut stages.components, width, height);
     }
+}
+
+/// Pixels of the smallest piece that is looked at, in a picture of that size.
+fn least_area(width: usize, height: usize) -> usize {
+    (width.min(height) / 100).clamp(1, 8)
 }
 
 /// Longest side of the picture that light is judged on, in pixels.

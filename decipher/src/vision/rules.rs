@@ -27,7 +27,9 @@ pub fn erase_rules(mask: &mut Mask, ink: &GrayImage) -> Vec<Rect> {
         for axis in [Axis::Across, Axis::Down] {
             let before = erased.len();
             let thin = thickness.thin(axis, thick);
-            erase_axis(mask, ink, &thin, axis, thick, &mut erased);
+            // A line that strokes are written on is parted by their width, or by a base that lies on it.
+            let reach = (12 * thick).min(short / 3).max(8);
+            erase_axis(mask, ink, &thin, axis, (thick, reach), &mut erased);
             if erased.len() > before {
                 thickness = Thickness::new(mask);
             }
@@ -36,16 +38,62 @@ pub fn erase_rules(mask: &mut Mask, ink: &GrayImage) -> Vec<Rect> {
     erased
 }
 
+/// Erases the line that a row of digits stands on, from pieces that are much wider than high: it need not
+/// reach the picture's edges. What is left of one has at least `min_area` pixels. Returns what lines covered.
+pub fn erase_baselines(
+    components: &mut Vec<Component>,
+    ink: &GrayImage,
+    min_area: usize,
+) -> Vec<Rect> {
+    let is_wide = |c: &mut Component| c.bounds.width >= WIDE * c.bounds.height;
+    let wide: Vec<Component> = components.extract_if(.., is_wide).collect();
+    let mut erased = Vec::new();
+    for piece in wide {
+        let Rect { x, y, width, height } = piece.bounds;
+        let mut mask = Mask::new(width, height, vec![false; width * height]);
+        for run in &piece.runs {
+            mask.row_mut(run.y - y)[run.start - x..run.end - x].fill(true);
+        }
+        let mut lines = Vec::new();
+        for thick in THICKNESSES.into_iter().take_while(|thick| thick * 4 <= height) {
+            if lines.is_empty() {
+                let thin = Thickness::new(&mask).thin(Axis::Across, thick);
+                let ink = ink.crop(&piece.bounds);
+                // Digits part it that are as wide as high.
+                erase_axis(&mut mask, &ink, &thin, Axis::Across, (thick, height), &mut lines);
+            }
+        }
+        let mut runs = runs_of(&mask);
+        for run in &mut runs {
+            *run = Run { y: run.y + y, start: run.start + x, end: run.end + x };
+        }
+        let left = components_of_runs(&runs, min_area);
+        // Nothing but the line: a dash.
+        if lines.is_empty() || left.iter().all(|c| c.bounds.height * 2 < height) {
+            components.push(piece);
+            continue;
+        }
+        erased.push(piece.bounds);
+        components.extend(left);
+    }
+    components.sort_by_key(|c| (c.runs[0].y, c.runs[0].start));
+    erased
+}
+
+/// A piece with a line is at least so many times as wide as high.
+const WIDE: usize = 3;
+
 /// Widths of lines that are looked for, in pixels.
 const THICKNESSES: [usize; 5] = [2, 3, 5, 8, 12];
 
-/// Erases the lines among `thin`, the ink of at most `thick` pixels across `axis`.
+/// Erases the lines among `thin`, the ink of at most `thick` pixels across `axis`; pieces of one are at most
+/// `reach` pixels apart.
 fn erase_axis(
     mask: &mut Mask,
     ink: &GrayImage,
     thin: &[Run],
     axis: Axis,
-    thick: usize,
+    (thick, reach): (usize, usize),
     erased: &mut Vec<Rect>,
 ) {
     let (width, height) = (mask.width(), mask.height());
@@ -54,8 +102,6 @@ fn erase_axis(
         let length = axis.length(&s.bounds);
         length >= thick && s.area <= thick * length
     });
-    // A line that strokes are written on is parted by their width, or by a base that lies on it.
-    let reach = (12 * thick).min(width.min(height) / 3).max(8);
     for line in choose(chain(&segments, axis, thick, reach), axis, width, height) {
         let pieces: Vec<&Component> = line.segments.iter().map(|&i| &segments[i]).collect();
         let stretches = stretches_along(mask, axis, &pieces, thick);
@@ -265,24 +311,29 @@ fn chain(segments: &[Component], axis: Axis, thick: usize, reach: usize) -> Vec<
     let mut order: Vec<usize> = (0..segments.len()).collect();
     order.sort_by_key(|&i| ends[i][0].0);
     let mut lines: Vec<Line> = Vec::new();
+    // Those that the next piece may go on with, the last one begun last.
+    let mut open: Vec<usize> = Vec::new();
     for i in order {
         let [(start, at), _] = ends[i];
-        let goes_on = |line: &&mut Line| {
-            let (end, level) = ends[*line.segments.last().expect("a line has pieces")][1];
+        let end_of = |line: &Line| ends[*line.segments.last().expect("a line has pieces")][1];
+        // Pieces come in the order of their starts, so what is too far behind once stays so.
+        open.retain(|&line| start <= end_of(&lines[line]).0 + reach);
+        let goes_on = |line: &&usize| {
+            let (end, level) = end_of(&lines[**line]);
             let gap = start.saturating_sub(end);
-            start + thick > end
-                && gap <= reach
-                && (at - level).abs() <= thick as f32 / 2.0 + 1.0 + 0.1 * gap as f32
+            start + thick > end && (at - level).abs() <= thick as f32 / 2.0 + 1.0 + 0.1 * gap as f32
         };
         let length = axis.length(&segments[i].bounds);
-        match lines.iter_mut().rev().find(goes_on) {
-            Some(line) => {
+        match open.iter().rev().find(goes_on) {
+            Some(&line) => {
+                let line = &mut lines[line];
                 line.segments.push(i);
                 line.bounds = line.bounds.union(&segments[i].bounds);
                 line.covered += length;
             }
             None => {
-                lines.push(Line { segments: vec![i], bounds: segments[i].bounds, covered: length })
+                open.push(lines.len());
+                lines.push(Line { segments: vec![i], bounds: segments[i].bounds, covered: length });
             }
         }
     }
@@ -376,5 +427,27 @@ mod tests {
         let before = row.clone();
         assert!(erased(&mut row).is_empty());
         assert_eq!(row, before);
+    }
+
+    #[test]
+    fn the_line_that_digits_stand_on_goes_and_a_dash_stays() {
+        let left = |high: usize| {
+            let ink = |x: usize, y: usize| {
+                let line = (60..62).contains(&y) && (40..240).contains(&x);
+                let stroke = x % 50 < 8 && (80..220).contains(&x) && (61 - high..61).contains(&y);
+                line || stroke
+            };
+            let mask = mask(400, 100, ink);
+            let ink = GrayImage::filled(400, 100, 200);
+            let mut pieces = connected_components(&mask, 8);
+            assert_eq!(pieces.len(), 1);
+            let erased = erase_baselines(&mut pieces, &ink, 8);
+            (erased.len(), pieces.into_iter().map(|c| c.bounds).collect::<Vec<_>>())
+        };
+        let (erased, strokes) = left(40);
+        assert!(erased == 1 && strokes.len() == 3, "{strokes:?}");
+        assert!(strokes.iter().all(|b| b.width == 8 && b.height >= 38), "{strokes:?}");
+        let (erased, dash) = left(0);
+        assert_eq!((erased, dash), (0, vec![Rect { x: 40, y: 60, width: 200, height: 2 }]));
     }
 }

@@ -6,7 +6,7 @@ use crate::image::{GrayImage, Rect};
 /// The values between the stages, from the grey picture to the boxes.
 #[derive(Clone, Debug)]
 pub struct Stages {
-    /// The picture as it came.
+    /// The picture as it came, but for the grain of a large one.
     pub gray: GrayImage,
     /// Whether the ink was found to be lighter than its ground.
     pub light_on_dark: bool,

@@ -41,12 +41,13 @@ pub struct Paper {
 }
 
 /// Measures the paper. It is most of the picture, so its middle is the median of all pixels and
-/// its grain is what the lower half (where there is no ink) spreads.
-pub fn paper(histogram: &[u64; 256]) -> Paper {
+/// its grain is what the lower half (where there is no ink) spreads, or `grain` if that is more: a standard
+/// deviation in the values of the histogram, where what is lighter than the paper's light is 0.
+pub fn paper(histogram: &[u64; 256], grain: f32) -> Paper {
     let [tenth, half] = [10, 2].map(|part| part_of(histogram, part));
     // The tenth percentile of a normal distribution is 1.28 standard deviations off the middle.
     let sigma = f32::from(half - tenth) / 1.28;
-    Paper::of_grain(half, sigma)
+    Paper::of_grain(half, sigma.max(grain))
 }
 
 /// The paper around a bold digit that is cut out tightly, where the median of all pixels is ink: of the
@@ -189,9 +190,9 @@ mod tests {
             let z = (value as f64 - 30.0) / 5.0;
             *n = (1e6 * (-z * z / 2.0).exp()) as u64;
         }
-        assert_eq!(ink_threshold(&grain, paper(&grain)), None);
+        assert_eq!(ink_threshold(&grain, paper(&grain, 0.0)), None);
         grain[160] = 2_000;
-        let t = ink_threshold(&grain, paper(&grain)).unwrap();
+        let t = ink_threshold(&grain, paper(&grain, 0.0)).unwrap();
         assert!((60..160).contains(&t), "{t}");
     }
 }
