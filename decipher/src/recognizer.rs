@@ -171,7 +171,11 @@ impl Recognizer {
             };
             if may_be_wrong {
                 let other = read(look);
-                if makes_sense(&other.1) && other.1.gain_over(&best.1) > 0.0 {
+                // Ones alone, where nothing was a digit: a bar of a code.
+                let strokes = other.1.digits().all(|d| d.digit == 1)
+                    && best.1.lines.is_empty()
+                    && best.1.unsure.len() >= FEW;
+                if makes_sense(&other.1) && other.1.gain_over(&best.1) > 0.0 && !strokes {
                     best = other;
                 }
             }
@@ -233,6 +237,7 @@ impl Recognizer {
             lines = lines_again(lines.concat());
         }
         strokes::doubt_in_pictures_of_something_else(&mut lines);
+        strokes::doubt_bars(&mut lines);
         hand::tell_by_likeness(&mut lines);
         let ink = &layout.stages.ink;
         let usual = strokes::usual_darkness(&lines, ink);

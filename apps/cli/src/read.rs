@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use decipher::draw::{self, Canvas};
 use decipher::model::Model;
 use decipher::recognizer::{MIN_CONFIDENCE, Recognizer};
-use decipher::vision::{self, Layout, Limits};
+use decipher::vision::{self, DecodeError, Layout, Limits};
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 
@@ -61,6 +61,8 @@ pub struct Arguments {
 
 /// Largest picture file that is read, in bytes.
 const MAX_FILE: u64 = 256 << 20;
+/// Bytes that tell a picture from what is none.
+const FIRST: u64 = 64;
 /// Pictures a thread that are read before their results are written.
 const BATCH: usize = 16;
 
@@ -192,7 +194,13 @@ fn read(
     index: Option<usize>,
 ) -> Outcome {
     let is_stdin = path == Path::new("-");
-    let bytes = if is_stdin { all(std::io::stdin().lock())? } else { all(File::open(path)?)? };
+    let bytes = if is_stdin {
+        all(std::io::stdin().lock())?
+    } else {
+        let file = File::open(path)?;
+        anyhow::ensure!(file.metadata()?.len() <= MAX_FILE, "larger than {MAX_FILE} bytes");
+        all(file)?
+    };
     let picture = vision::decode(&bytes, &Limits::default())?;
     // Only who draws needs the colours, too.
     let bytes = arguments.annotate.is_some().then_some(bytes);
@@ -212,9 +220,14 @@ fn read(
     Ok((picture, reading))
 }
 
-fn all(from: impl Read) -> Result<Vec<u8>> {
+/// All of a picture file. What is none by its first bytes is not read to its end.
+fn all(mut from: impl Read) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    from.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    from.by_ref().take(FIRST).read_to_end(&mut bytes)?;
+    if let Err(error @ DecodeError::UnknownFormat) = vision::decode(&bytes, &Limits::default()) {
+        return Err(error.into());
+    }
+    from.take(MAX_FILE + 1 - FIRST).read_to_end(&mut bytes)?;
     anyhow::ensure!(bytes.len() as u64 <= MAX_FILE, "larger than {MAX_FILE} bytes");
     Ok(bytes)
 }

@@ -10,6 +10,9 @@ use crate::vision;
 const STROKE: f32 = 0.2;
 /// So many sure digits tell how dark digits are here.
 const TELL: usize = 3;
+/// So many bars are a code; they stand and end at one height but for this part of it.
+const BARS: usize = 4;
+const EVEN: usize = 25;
 /// What is written has at least this part of the digits' darkness.
 const PALE: f32 = 0.5;
 
@@ -36,6 +39,27 @@ pub(super) fn doubt_in_pictures_of_something_else(lines: &mut [Vec<Found>]) {
     }
 }
 
+/// Bars of a code are no ones: more than a few in a row that are full rectangles and stand and end at one height.
+/// Ones are written less evenly, and printed with a flag.
+pub(super) fn doubt_bars(lines: &mut [Vec<Found>]) {
+    let is_bar = |(glyph, p): &Found| {
+        let area: usize = glyph.pieces.iter().map(|piece| piece.area).sum();
+        best(p).0 == 1 && area * 5 >= glyph.bounds.width * glyph.bounds.height * 4
+    };
+    let are_even = |(a, _): &Found, (b, _): &Found| {
+        let (a, b) = (a.bounds, b.bounds);
+        let off = a.y.abs_diff(b.y).max(a.bottom().abs_diff(b.bottom()));
+        off * EVEN <= a.height
+    };
+    for line in lines {
+        for bars in line.chunk_by_mut(|a, b| is_bar(a) && is_bar(b) && are_even(a, b)) {
+            if bars.len() >= BARS {
+                bars.iter_mut().for_each(|(_, p)| *p = doubted(p));
+            }
+        }
+    }
+}
+
 /// How dark the sure digits of a picture are but for ones (their mean ink); `None` where too few
 /// tell.
 pub(super) fn usual_darkness(lines: &[Vec<Found>], ink: &GrayImage) -> Option<u8> {
@@ -59,6 +83,7 @@ mod tests {
     use super::super::tests::sevens;
     use super::super::{MIN_CONFIDENCE, Reading, Recognizer};
     use super::*;
+    use crate::image::Rect;
     use crate::vision::{Component, Run};
 
     #[test]
@@ -78,6 +103,27 @@ mod tests {
         assert!(!doubted(&[(1, 0.98), (3, 0.1), (5, 0.0), (8, 0.95)]));
         assert!(!doubted(&[(1, 0.98), (1, 0.9), (1, 0.7), (3, 0.1), (5, 0.0)]));
         assert!(!doubted(&[(7, 0.8), (3, 0.1), (5, 0.0)]));
+    }
+
+    #[test]
+    fn bars_of_a_code_are_no_ones() {
+        let read = |bars: usize, uneven: usize, width: usize| {
+            let mut line = sevens(&vec![0.0; bars]);
+            for (i, (glyph, p)) in line.iter_mut().enumerate() {
+                let top = uneven * (i % 2);
+                let run = |y| Run { y, start: 30 * i, end: 30 * i + width };
+                glyph.pieces =
+                    Component::of_runs((top..100).map(run).collect()).into_iter().collect();
+                glyph.bounds = Rect { x: 30 * i, y: top, width: 10, height: 100 - top };
+                p[1] = 0.99;
+            }
+            let mut lines = vec![line];
+            doubt_bars(&mut lines);
+            lines[0].iter().filter(|(_, p)| best(p).1 > 0.9).count()
+        };
+        assert_eq!(read(6, 0, 10), 0);
+        // Few; written less evenly; with flags, which do not fill their bounds.
+        assert_eq!((read(3, 0, 10), read(6, 8, 10), read(6, 0, 6)), (3, 6, 6));
     }
 
     /// Glyphs of 20 x 20 pixels side by side, of the given darkness, and the ink they are in.
