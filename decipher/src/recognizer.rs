@@ -41,7 +41,8 @@ const BESIDE: f32 = 0.9;
 /// of a carpet, all.
 const MOST_TRIES: usize = 200;
 
-/// More that is unsure, and more than digits, is a carpet or print: there is nothing to be gained by other looks.
+/// More that is unsure, and more than digits, is a carpet or print, or broken lines: only what is dark is looked at
+/// again, for each look takes as long as the first.
 const TEXTURE: usize = 1_000;
 
 /// A reading makes sense if it has more than so many digits for each thing that is unsure.
@@ -140,12 +141,10 @@ impl Recognizer {
             (layout, reading)
         };
         let mut best = read(Look::Usual);
-        if best.1.unsure.len() > TEXTURE.max(best.1.digits().count()) {
-            return best;
-        }
+        let is_texture = best.1.unsure.len() > TEXTURE.max(best.1.digits().count());
         let stages = &best.0.stages;
         let was_erased = !(stages.rules.is_empty() && stages.surroundings.is_empty());
-        if was_erased {
+        if was_erased && !is_texture {
             // Where digits were found, a thumb that looks like one more is none.
             let found = !best.1.lines.is_empty();
             let things = if found { stages.surroundings.len() } else { 0 };
@@ -159,7 +158,8 @@ impl Recognizer {
             return best;
         }
         let makes_sense = |reading: &Reading| reading.digits().count() > FEW * reading.unsure.len();
-        for look in [Look::DarkInk, Look::Small, Look::NarrowShadows, Look::Inverted] {
+        const OTHERS: [Look; 4] = [Look::DarkInk, Look::Small, Look::NarrowShadows, Look::Inverted];
+        for &look in if is_texture { &OTHERS[..1] } else { &OTHERS } {
             let stages = &best.0.stages;
             let may_be_wrong = match look {
                 Look::DarkInk => was_erased || !makes_sense(&best.1),

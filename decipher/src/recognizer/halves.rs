@@ -5,9 +5,10 @@ use super::{Found, Recognizer, SURE, lines_again};
 use crate::image::GrayImage;
 use crate::metrics::best;
 
-/// Halves are at most this part of their height apart.
+/// Halves are at most one part in so many of their height apart.
 const APART: usize = 8;
-/// Both together are at most this part higher than the sure digits beside them, and not much wider than high.
+/// Both together are at most so many times as high as the tallest sure digit beside them, and so many times as
+/// wide as high.
 const HIGHER: f32 = 1.3;
 const WIDER: f32 = 1.2;
 
@@ -21,10 +22,12 @@ impl Recognizer {
         tries_left: &mut usize,
     ) {
         let mut found: Vec<Found> = lines.concat();
+        let mut tallest = tallest_sure(&found);
         let mut joined = false;
         let mut i = 0;
         while i < found.len() && *tries_left > 0 {
-            let below = (0..found.len()).find(|&j| j != i && may_be_one(&found, i, j));
+            let below =
+                (0..found.len()).find(|&j| j != i && may_be_one(&found[i], &found[j], &tallest));
             let Some(j) = below else {
                 i += 1;
                 continue;
@@ -37,6 +40,7 @@ impl Recognizer {
                 found[i] = (one, together);
                 found.remove(j);
                 i -= usize::from(j < i);
+                tallest = tallest_sure(&found);
                 joined = true;
             }
             i += 1;
@@ -47,19 +51,36 @@ impl Recognizer {
     }
 }
 
-/// Whether thing `j` may be the lower half of a digit of which thing `i` is the upper one.
-fn may_be_one(found: &[Found], i: usize, j: usize) -> bool {
-    let (a, b) = (found[i].0.bounds, found[j].0.bounds);
+/// Heights of the two tallest sure digits, the tallest first.
+fn tallest_sure(found: &[Found]) -> Vec<usize> {
+    let sure = found.iter().filter(|(_, p)| best(p).1 >= CERTAIN);
+    let mut heights: Vec<usize> = sure.map(|(glyph, _)| glyph.bounds.height).collect();
+    heights.sort_unstable_by(|a, b| b.cmp(a));
+    heights.truncate(2);
+    heights
+}
+
+/// Whether the second thing may be the lower half of a digit of which the first is the upper one.
+fn may_be_one((upper, p): &Found, (lower, q): &Found, tallest: &[usize]) -> bool {
+    let (a, b) = (upper.bounds, lower.bounds);
     let both = a.union(&b);
     let shared = a.right().min(b.right()).saturating_sub(a.x.max(b.x));
     let apart = b.y.saturating_sub(a.bottom());
     let is_above = a.y + a.height / 2 < b.y && a.bottom() < b.y + b.height / 2;
-    if !is_above || apart * APART > both.height || shared * 2 < a.width.min(b.width) {
+    let [p, q] = [p, q].map(|p| best(p).1);
+    // Two sure digits are two.
+    if !is_above
+        || apart * APART > both.height
+        || shared * 2 < a.width.min(b.width)
+        || p.min(q) >= CERTAIN
+    {
         return false;
     }
-    let is_sure = |k: &usize| best(&found[*k].1).1 >= CERTAIN;
-    let others = (0..found.len()).filter(|k| *k != i && *k != j && is_sure(k));
-    let highest = others.map(|k| found[k].0.bounds.height).max();
+    // Of the two, one at most is sure, and not counted.
+    let own = if p >= CERTAIN { a.height } else { b.height };
+    let is_sure = p.max(q) >= CERTAIN;
+    let own = tallest.iter().position(|height| is_sure && *height == own);
+    let highest = (0..tallest.len()).find(|i| Some(*i) != own).map(|i| tallest[i]);
     let high = highest.map_or(f32::MAX, |highest| HIGHER * highest as f32);
     both.height as f32 <= high && both.width as f32 <= WIDER * both.height as f32
 }

@@ -54,11 +54,19 @@ pub fn drop_outsized(components: &mut Vec<Component>) {
 /// Drops what was drawn around digits: circles, frames, the boxes of a form, of which a side may be missing if
 /// `lines` were erased. Returns where they were.
 pub fn drop_rings(components: &mut Vec<Component>, lines: bool) -> Vec<Rect> {
+    if components.len() > MOST_RINGED {
+        return vec![];
+    }
     let least = if lines { 3 } else { 4 };
     let is_ring = |ring: &Component| {
         let size = ring.bounds.width.min(ring.bounds.height);
         let is_large = |c: &&Component| c.extent() >= LEGIBLE && c.extent() * ENCLOSED_SIZE >= size;
-        components.iter().filter(is_large).any(|c| sides_of(c, ring) >= least)
+        let mut inside = components.iter().filter(is_large).filter(|c| sides_of(c, ring) >= least);
+        // A slash in a 0 does not always touch it.
+        let is_zero = |c: &Component| {
+            ring.bounds.height * 4 > ring.bounds.width * 5 && c.area * 5 < c.extent() * c.extent()
+        };
+        inside.next().is_some_and(|c| !is_zero(c) || inside.next().is_some())
     };
     let mut rings = components.iter().map(is_ring).collect::<Vec<_>>().into_iter();
     components.extract_if(.., |_| rings.next() == Some(true)).map(|ring| ring.bounds).collect()
@@ -86,6 +94,8 @@ fn sides_of(inner: &Component, ring: &Component) -> usize {
     sides.into_iter().filter(|side| *side).count()
 }
 
+/// Among more pieces there is no ring looked for: it takes time with the square of them.
+const MOST_RINGED: usize = 1_000;
 /// What a ring encloses is at most so many times smaller; a spot in a 0 is still smaller.
 const ENCLOSED_SIZE: usize = 3;
 
@@ -375,6 +385,13 @@ mod tests {
         assert_eq!((left(3, 30, true), left(3, 30, false)), (1, 2));
         // A spot in a 0.
         assert_eq!(left(4, 12, false), 2);
+        // A slash in one.
+        let tall = |y: usize| {
+            if (22..118).contains(&y) { vec![(20, 22), (78, 80)] } else { vec![(20, 80)] }
+        };
+        let slash = piece((40..100).map(|y| (y, vec![(30 + (100 - y) / 2, 34 + (100 - y) / 2)])));
+        let mut pieces = vec![piece((20..120).map(|y| (y, tall(y)))), slash];
+        assert_eq!(drop_rings(&mut pieces, false), []);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Pieces of ink that hang together.
 
-use super::Mask;
-use crate::image::Rect;
+use super::{Mask, ink};
+use crate::image::{GrayImage, Rect};
 
 /// A stretch of ink in one row: the columns `start..end` of row `y`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +42,48 @@ impl Component {
         b.x == 0 || b.y == 0 || b.right() == width || b.bottom() == height
     }
 
+    /// Its runs within `radius` pixels of those of its pixels that are `marked`, told by column and row.
+    pub(super) fn near(&self, radius: usize, marked: impl Fn(usize, usize) -> bool) -> Vec<Run> {
+        let Rect { x: left, y: top, width, height } = self.bounds;
+        let mut near = GrayImage::filled(width, height, 0);
+        for run in &self.runs {
+            let row = &mut near.pixels_mut()[(run.y - top) * width..][..width];
+            for x in (run.start..run.end).filter(|&x| marked(x, run.y)) {
+                row[x - left] = 255;
+            }
+        }
+        let near = ink::widen(&near, radius);
+        let mut runs = Vec::new();
+        for run in &self.runs {
+            let mut start = run.start;
+            let row = &near.row(run.y - top)[run.start - left..run.end - left];
+            for same in row.chunk_by(|a, b| a == b) {
+                let end = start + same.len();
+                if same[0] > 0 {
+                    runs.push(Run { y: run.y, start, end });
+                }
+                start = end;
+            }
+        }
+        runs
+    }
+
     /// The larger of width and height, in pixels.
     pub fn extent(&self) -> usize {
         self.bounds.width.max(self.bounds.height)
+    }
+}
+
+/// Tells of one piece after the other whether the pixels of its bounds, which take some bytes each, may be
+/// looked at: not of a huge one, nor when those before it were many.
+pub(super) fn affordable() -> impl FnMut(&Component) -> bool {
+    const MOST: usize = 1 << 24;
+    let mut left = 4 * MOST;
+    move |c: &Component| {
+        let pixels = c.bounds.width * c.bounds.height;
+        let is = pixels <= left.min(MOST);
+        left -= if is { pixels } else { 0 };
+        is
     }
 }
 

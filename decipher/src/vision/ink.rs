@@ -169,21 +169,11 @@ pub fn grain(picture: &GrayImage) -> f32 {
     f32::from(half) / 0.95
 }
 
-/// The mean of a picture that has pixels, at least 1.
-pub fn mean(picture: &GrayImage) -> f32 {
-    let sum: u64 = picture.pixels().iter().map(|&v| u64::from(v)).sum();
-    (sum as f32 / picture.pixels().len() as f32).max(1.0)
-}
-
 /// The picture without the grain of a camera in the dark: the mean of neighbours, of as few as leave little
-/// of it. A small picture, or one with hardly any grain, stays as it is.
-pub fn without_grain(picture: &GrayImage) -> GrayImage {
+/// of it. A small picture, or one with hardly any `grain`, stays as it is.
+pub fn without_grain(picture: &GrayImage, grain: f32) -> GrayImage {
     let short = picture.width().min(picture.height());
-    let radius = match grain(picture) {
-        ..COARSE_GRAIN => 0,
-        ..MORE_GRAIN => 1,
-        _ => 2,
-    };
+    let radius = GRAINS.iter().filter(|least| grain >= **least).count();
     blur(picture, radius.min(short / LARGE))
 }
 
@@ -191,9 +181,8 @@ pub fn without_grain(picture: &GrayImage) -> GrayImage {
 const ASIDE: usize = 8;
 /// A picture's shorter side, in pixels, from which on strokes are broader than its grain.
 const LARGE: usize = 600;
-/// Grain, as a standard deviation in grey values, that the mean of 3 x 3 and of 5 x 5 pixels takes off.
-const COARSE_GRAIN: f32 = 3.0;
-const MORE_GRAIN: f32 = 8.0;
+/// Grain, as a standard deviation in grey values, from which on the mean of 3 x 3 and of 5 x 5 pixels is taken.
+const GRAINS: [f32; 2] = [3.0, 8.0];
 
 /// Takes the usual value of bare paper off, so that paper is 0, and black stays 255.
 pub fn bleach(ink: &mut GrayImage, paper: u8) {
@@ -430,10 +419,10 @@ mod tests {
             let picture = grainy(1300, 1250, most);
             let measured = grain(&picture);
             assert!((measured - sigma).abs() < 0.3 * sigma + 0.6, "{measured}, {sigma}");
-            let left = grain(&without_grain(&picture));
+            let left = grain(&without_grain(&picture, measured));
             assert!(left < 4.5 && (left < measured) == (most > 3), "{measured}, {left}");
         }
         let small = grainy(300, 900, 30);
-        assert!(grain(&small) == 0.0 && without_grain(&small) == small);
+        assert!(grain(&small) == 0.0 && without_grain(&small, 30.0) == small);
     }
 }

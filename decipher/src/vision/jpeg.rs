@@ -7,14 +7,15 @@ pub(super) fn scans(bytes: &[u8]) -> Option<usize> {
     let mut at = 2; // behind the start of the picture
     loop {
         // A marker is 0xff and a byte; in between there may be more 0xff.
-        let marker = bytes.get(at..)?.iter().find(|b| **b != 0xff)?;
-        match (bytes[at], *marker) {
+        let fill = bytes.get(at..)?.iter().take_while(|b| **b == 0xff).count();
+        let marker = *bytes.get(at + fill)?;
+        match (bytes[at], marker) {
             (0xff, END) => return Some(scans),
             // Data of the picture: a 0xff in it is followed by 0 or a restart marker.
-            (0xff, 0 | 0xd0..=0xd7) => at += 2,
+            (0xff, 0 | 0xd0..=0xd7) => at += fill + 1,
             (0xff, marker) => {
                 scans += usize::from(marker == SCAN);
-                at += bytes[at..].iter().take_while(|b| **b == 0xff).count() + 1;
+                at += fill + 1;
                 let length = u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?);
                 at += usize::from(length).max(2);
             }
@@ -46,5 +47,7 @@ mod tests {
         }
         assert_eq!(scans(&[0xff, 0xd8]), None);
         assert_eq!(scans(&[0xff, 0xd8, 0xff, 0xff]), None);
+        // Each byte is looked at once.
+        assert_eq!(scans(&[&[0xff; 1 << 24][..], &[0; 9]].concat()), None);
     }
 }

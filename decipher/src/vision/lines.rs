@@ -46,8 +46,12 @@ fn level(boxes: &[Rect]) -> Vec<Rect> {
         Some((y1 - y0) / (x1 - x0).max(1.0))
     };
     let slopes: Vec<f32> = by_left.iter().enumerate().filter_map(slope_after).collect();
-    let slope = if slopes.len() < TELL { None } else { median(slopes.into_iter()) };
-    let Some(slope) = slope.filter(|slope| slope.abs() >= LEANS) else { return boxes.to_vec() };
+    let quartile = |part| ranked(slopes.iter().copied(), part, 4).unwrap_or(0.0);
+    let [low, slope, high] = [1, 2, 3].map(quartile);
+    let alike = low * high > 0.0 && high - low <= slope.abs();
+    if slopes.len() < TELL || slope.abs() < LEANS || !alike {
+        return boxes.to_vec();
+    }
     let falls = |b: &Rect| slope * middle(b)[0];
     let most = boxes.iter().map(falls).fold(0.0, f32::max);
     boxes.iter().map(|b| Rect { y: b.y + (most - falls(b)) as usize, ..*b }).collect()

@@ -4,15 +4,15 @@
 //! function in a file of its own, whose values are kept in [`Stages`]:
 //!
 //! 1. `polarity`: is the ink dark or light?
-//! 2. `ink`: light and shadow divided out; what is left is ink.
+//! 2. `ink`: the grain of a large picture is taken off, light and shadow divided out; what is left is ink.
 //!    `cell`: of a crop of a table's cell, what lies inside its lines.
 //! 3. `threshold`: which pixels are ink, or is the paper blank?
 //!    `rules`: ruled lines and squares go.
 //! 4. `components`: pieces of ink.
 //!    `clean`: lines of tables go; `stains`: what paler ink crosses digits; `steps`: edges of shadows.
-//! 5. `clean`: specks, ruled lines, frames and rings around digits go.
+//! 5. `clean`: specks, ruled lines, frames and rings around digits go; `rules`: so does what digits stand on.
 //! 6. `join`: pieces of one digit come together.
-//! 7. `lines`: reading order, and gaps between numbers.
+//! 7. `lines`: reading order, also of a page that leans, and gaps between numbers.
 //! 8. `normalize`: 28 x 28 pixels each.
 //!
 //! Nothing here knows what a digit looks like.
@@ -84,9 +84,9 @@ impl Glyph {
         (sum / u64::max(count, 1)) as u8
     }
 
-    /// This and the one on its right as one. `ink` is the whole picture's.
-    pub(crate) fn with(&self, right: &Self, ink: &GrayImage) -> Self {
-        Self::new(ink, [&self.pieces[..], &right.pieces].concat(), self.gap_before)
+    /// This and another one as one. `ink` is the whole picture's.
+    pub(crate) fn with(&self, other: &Self, ink: &GrayImage) -> Self {
+        Self::new(ink, [&self.pieces[..], &other.pieces].concat(), self.gap_before)
     }
 }
 
@@ -102,7 +102,7 @@ pub struct Line {
 /// What is taken for granted when a picture is looked at. What was read tells whether it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
-    /// Long thin straight lines, edges of shadows and large things that reach into the picture are
+    /// Long thin straight lines, edges of shadows, stains and large things that reach into the picture are
     /// foreign to the writing, and taken off.
     Usual,
     /// All ink is writing: such lines are strokes of a digit that fills the picture.
@@ -172,6 +172,7 @@ pub fn single_on(picture: &GrayImage, look: Look) -> Layout {
     let mut stages = find_ink(picture, look);
     let mut pieces = stages.components.clone();
     clean::drop_borders(&mut pieces, picture.width(), picture.height());
+    clean::keep_largest(&mut pieces, MOST_PIECES);
     let rings = clean::drop_rings(&mut pieces, !stages.rules.is_empty());
     stages.surroundings.extend(rings);
     clean::keep_main(&mut pieces, picture.width(), picture.height());
@@ -206,7 +207,7 @@ const MOST_PIECES: usize = 5_000;
 fn find_ink(picture: &GrayImage, look: Look) -> Stages {
     let (width, height) = (picture.width(), picture.height());
     let mut stages = Stages {
-        gray: ink::without_grain(picture),
+        gray: ink::without_grain(picture, ink::grain(picture)),
         light_on_dark: false,
         ink: GrayImage::filled(width, height, 0),
         threshold: None,
@@ -242,7 +243,8 @@ fn find_ink(picture: &GrayImage, look: Look) -> Stages {
     if (stages.light_on_dark, radius) != (first, reach) {
         (coarse, background) = seen(stages.light_on_dark, radius);
     }
-    find_pieces(&mut stages, &background, factor, look);
+    let grain = ink::grain(&stages.gray);
+    find_pieces(&mut stages, (&background, factor), grain, look);
     // Now that the strokes are known, what is much wider than they are is no ink: a shadow at the
     // edge, or the table beside the sheet.
     let strokes = if stages.surroundings.is_empty() { 2 } else { 1 };
@@ -250,7 +252,7 @@ fn find_ink(picture: &GrayImage, look: Look) -> Stages {
     if !stages.components.is_empty() && narrow < radius {
         let closer = ink::background(&coarse, narrow);
         if ink::is_darker(&closer, &background) {
-            find_pieces(&mut stages, &closer, factor, look);
+            find_pieces(&mut stages, (&closer, factor), grain, look);
         }
     }
     if let Some(paper) = stages.paper {
@@ -259,14 +261,24 @@ fn find_ink(picture: &GrayImage, look: Look) -> Stages {
     stages
 }
 
-/// Stages 2 to 4, on a background averaged down by `factor`.
-fn find_pieces(stages: &mut Stages, background: &GrayImage, factor: usize, look: Look) {
+/// Stages 2 to 4, on a background averaged down by a factor, of a picture with so much `grain`.
+fn find_pieces(
+    stages: &mut Stages,
+    (background, factor): (&GrayImage, usize),
+    grain: f32,
+    look: Look,
+) {
     let (width, height) = (stages.gray.width(), stages.gray.height());
     stages.ink = ink::divide_out(&stages.gray, background, factor, stages.light_on_dark);
     stages.rules.clear();
     stages.surroundings.clear();
     let mut histogram = threshold::histogram(&stages.ink);
-    let grain = ink::grain(&stages.gray) * 255.0 / ink::mean(background);
+    // In the light of the sheet, on a table that is perhaps darker.
+    let light = threshold::quantile(
+        &threshold::histogram(background),
+        background.pixels().len() as u64 * 3 / 4,
+    );
+    let grain = grain * 255.0 / f32::from(light.max(1));
     let mut paper = threshold::paper(&histogram, grain);
     if let Some(inside) = cell::inside(&stages.ink, paper.level) {
         histogram = threshold::histogram(&stages.ink.crop(&inside));

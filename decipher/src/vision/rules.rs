@@ -4,7 +4,7 @@ mod through;
 
 use std::ops::Range;
 
-use super::components::{components_of_runs, runs_of};
+use super::components::{affordable, components_of_runs, runs_of};
 use super::rank::ranked;
 use super::{Component, Mask, Run};
 use crate::image::{GrayImage, Rect};
@@ -47,18 +47,23 @@ pub fn erase_baselines(
 ) -> Vec<Rect> {
     let is_wide = |c: &mut Component| c.bounds.width >= WIDE * c.bounds.height;
     let wide: Vec<Component> = components.extract_if(.., is_wide).collect();
+    let mut affordable = affordable();
     let mut erased = Vec::new();
     for piece in wide {
+        if !affordable(&piece) {
+            components.push(piece);
+            continue;
+        }
         let Rect { x, y, width, height } = piece.bounds;
         let mut mask = Mask::new(width, height, vec![false; width * height]);
         for run in &piece.runs {
             mask.row_mut(run.y - y)[run.start - x..run.end - x].fill(true);
         }
         let mut lines = Vec::new();
+        let (thickness, ink) = (Thickness::new(&mask), ink.crop(&piece.bounds));
         for thick in THICKNESSES.into_iter().take_while(|thick| thick * 4 <= height) {
             if lines.is_empty() {
-                let thin = Thickness::new(&mask).thin(Axis::Across, thick);
-                let ink = ink.crop(&piece.bounds);
+                let thin = thickness.thin(Axis::Across, thick);
                 // Digits part it that are as wide as high.
                 erase_axis(&mut mask, &ink, &thin, Axis::Across, (thick, height), &mut lines);
             }
@@ -73,7 +78,8 @@ pub fn erase_baselines(
             components.push(piece);
             continue;
         }
-        erased.push(piece.bounds);
+        let moved = |line: Rect| Rect { x: line.x + x, y: line.y + y, ..line };
+        erased.extend(lines.into_iter().map(moved));
         components.extend(left);
     }
     components.sort_by_key(|c| (c.runs[0].y, c.runs[0].start));
@@ -442,12 +448,13 @@ mod tests {
             let mut pieces = connected_components(&mask, 8);
             assert_eq!(pieces.len(), 1);
             let erased = erase_baselines(&mut pieces, &ink, 8);
-            (erased.len(), pieces.into_iter().map(|c| c.bounds).collect::<Vec<_>>())
+            (erased, pieces.into_iter().map(|c| c.bounds).collect::<Vec<_>>())
         };
         let (erased, strokes) = left(40);
-        assert!(erased == 1 && strokes.len() == 3, "{strokes:?}");
+        assert_eq!(erased, [Rect { x: 40, y: 60, width: 200, height: 2 }]);
+        assert_eq!(strokes.len(), 3);
         assert!(strokes.iter().all(|b| b.width == 8 && b.height >= 38), "{strokes:?}");
         let (erased, dash) = left(0);
-        assert_eq!((erased, dash), (0, vec![Rect { x: 40, y: 60, width: 200, height: 2 }]));
+        assert_eq!((erased, dash), (vec![], vec![Rect { x: 40, y: 60, width: 200, height: 2 }]));
     }
 }

@@ -1,6 +1,7 @@
 //! A coffee ring across digits is paler than they are, and larger.
 
-use super::{Component, LEGIBLE, Run, clean, components::components_of_runs, ink, median};
+use super::components::{affordable, components_of_runs};
+use super::{Component, LEGIBLE, Run, clean, median};
 use crate::image::{GrayImage, Rect};
 
 /// A piece so many times as large as most that is written may be digits with a stain across them.
@@ -32,14 +33,20 @@ pub fn erase_stains(
     let Some(usual) = median(written.flat_map(|c| &c.runs).flat_map(values)) else { return vec![] };
     let [pale, dark] = [PALE, DARK].map(|part| (part * f32::from(usual)) as u8);
     let stroke = clean::stroke_width(components);
+    let mut affordable = affordable();
     let mut erased = Vec::new();
     let mut parts = Vec::new();
     components.retain(|c| {
         let above = |least: u8| c.runs.iter().flat_map(values).filter(|v| *v > least).count();
-        if !is_large(c) || above(dark) * LEAST < c.area || above(pale) * 2 > c.area {
+        if !is_large(c)
+            || above(dark) * LEAST < c.area
+            || above(pale) * 2 > c.area
+            || !affordable(c)
+        {
             return true;
         }
-        let left = components_of_runs(&dark_runs(c, ink, dark, stroke), min_area);
+        let runs = c.near(stroke / 2, |x, y| ink.row(y)[x] > dark);
+        let left = components_of_runs(&runs, min_area);
         // A frame that is darker here than there.
         if left.iter().any(is_large) {
             return true;
@@ -51,31 +58,6 @@ pub fn erase_stains(
     components.extend(parts);
     components.sort_by_key(|c| (c.runs[0].y, c.runs[0].start));
     erased
-}
-
-/// What of a piece has more than `least` ink, or lies within half a `stroke` of it.
-fn dark_runs(piece: &Component, ink: &GrayImage, least: u8, stroke: usize) -> Vec<Run> {
-    let Rect { x: left, y: top, width, height } = piece.bounds;
-    let mut dark = GrayImage::filled(width, height, 0);
-    for run in &piece.runs {
-        let to = &mut dark.pixels_mut()[(run.y - top) * width..][run.start - left..run.end - left];
-        let from = &ink.row(run.y)[run.start..run.end];
-        to.iter_mut().zip(from).for_each(|(to, &v)| *to = if v > least { 255 } else { 0 });
-    }
-    let near = ink::widen(&dark, stroke / 2);
-    let mut runs = Vec::new();
-    for run in &piece.runs {
-        let mut start = run.start;
-        let row = &near.row(run.y - top)[run.start - left..run.end - left];
-        for same in row.chunk_by(|a, b| a == b) {
-            let end = start + same.len();
-            if same[0] > 0 {
-                runs.push(Run { y: run.y, start, end });
-            }
-            start = end;
-        }
-    }
-    runs
 }
 
 #[cfg(test)]

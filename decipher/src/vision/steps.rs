@@ -3,15 +3,14 @@
 //! The background is smooth, so along a sharp edge something of it is left as ink, and joins the
 //! digits that it crosses. A stroke is darker than the paper on both of its sides; an edge is not.
 
-use super::{Component, Run, Stages, clean, components::components_of_runs, ink, median};
-use crate::image::{GrayImage, Rect};
+use super::components::{affordable, components_of_runs};
+use super::{Component, Run, Stages, clean, median};
+use crate::image::Rect;
 
 /// A piece so many times as large as the writing may be digits with an edge across them.
 const LARGE: f32 = 1.4;
 /// It is at least so many times as long as its strokes are broad; a thumb or a table is not.
 const THIN: usize = 4;
-/// A larger piece, in pixels of its bounds, is not looked at: it takes some bytes for each.
-const MOST_PIXELS: usize = 1 << 24;
 /// Part of a pixel's ink by which it is to be darker than both sides.
 const DARKER: f32 = 0.5;
 /// An edge is less than this part as much darker than its darker side as than its brighter one.
@@ -31,10 +30,11 @@ pub fn erase_steps(stages: &mut Stages, min_area: usize) -> Vec<Rect> {
     let (width, height) = (stages.gray.width(), stages.gray.height());
     let least = LARGE * clean::writing_height(&pieces) as f32;
     let stroke = clean::stroke_width(&pieces);
+    let mut affordable = affordable();
     let suspect = |c: &Component| {
         (c.extent() as f32 > least || c.reaches_border(width, height))
             && c.extent() >= THIN * clean::usual_width(std::iter::once(c))
-            && c.bounds.width * c.bounds.height <= MOST_PIXELS
+            && affordable(c)
     };
     let (suspects, mut pieces): (Vec<_>, Vec<_>) = pieces.into_iter().partition(suspect);
     let mut erased = Vec::new();
@@ -116,7 +116,6 @@ fn lights(piece: &Component, stroke: usize, stages: &Stages) -> Option<Lights> {
 
 /// The runs of a piece without the edges in it.
 fn strokes_of(piece: &Component, stroke: usize, stages: &Stages) -> Vec<Run> {
-    let Rect { x: left, y: top, width, height } = piece.bounds;
     // Around the picture is paper.
     let light = |x: usize, y: usize| light(stages, x, y).unwrap_or(f32::MAX);
     // Beyond a stroke and its blur on either side.
@@ -133,32 +132,13 @@ fn strokes_of(piece: &Component, stroke: usize, stages: &Stages) -> Vec<Run> {
         })
     };
     // What lies within a stroke of such a pixel, blots and crossings too, is one as well.
-    let mut near = GrayImage::filled(width, height, 0);
-    for run in &piece.runs {
-        let row = &mut near.pixels_mut()[(run.y - top) * width..][..width];
-        for x in (run.start..run.end).filter(|&x| is_stroke(x, run.y)) {
-            row[x - left] = 255;
-        }
-    }
-    let near = ink::widen(&near, stroke / 2);
-    let mut strokes = Vec::new();
-    for run in &piece.runs {
-        let mut start = run.start;
-        for same in near.row(run.y - top)[run.start - left..run.end - left].chunk_by(|a, b| a == b)
-        {
-            let end = start + same.len();
-            if same[0] > 0 {
-                strokes.push(Run { y: run.y, start, end });
-            }
-            start = end;
-        }
-    }
-    strokes
+    piece.near(stroke / 2, is_stroke)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::GrayImage;
     use crate::vision::{Look, segment_on};
 
     /// Paper in sun and shadow, parted by an edge that leans, with upright strokes; the edge crosses
