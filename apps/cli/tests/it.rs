@@ -276,6 +276,24 @@ fn a_run_that_goes_on_reads_a_name_as_often_as_it_is_listed() {
     }
 }
 
+#[test]
+fn a_table_of_an_earlier_version_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::copy(format!("{SAMPLES}/digit.png"), directory.path().join("digit.png")).unwrap();
+    let columns = "file,line,number,digit,confidence,x,y,width,height,error";
+    for (format, header) in [("csv", columns.to_owned()), ("tsv", columns.replace(',', "\t"))] {
+        for (header, says) in [(&*header, "an earlier version"), ("a,b", "is it another file?")] {
+            let table = format!("{header}\n");
+            fs::write(directory.path().join("r"), &table).unwrap();
+            let arguments = ["read", "digit.png", "--format", format, "--resume", "r"];
+            let output = decipher(directory.path(), &arguments);
+            assert_ne!(output.status.code(), Some(0));
+            assert!(text(&output.stderr).contains(says), "{}", text(&output.stderr));
+            assert_eq!(fs::read_to_string(directory.path().join("r")).unwrap(), table);
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn names_that_are_no_text_are_kept_apart_and_do_nothing_to_a_terminal() {

@@ -73,6 +73,12 @@ pub enum DecodeError {
         /// [`Limits::max_memory`].
         limit: u64,
     },
+    /// A PNG with more text, or other things beside its picture, than is kept.
+    #[error("the PNG file says more than {limit} bytes beside its picture; save it without these")]
+    TooMuchBeside {
+        /// 8 MiB, or [`Limits::max_memory`] where that is less.
+        limit: u64,
+    },
     /// A picture without pixels.
     #[error("the picture has no pixels: {width} x {height}")]
     ZeroSize {
@@ -161,7 +167,13 @@ fn unpack(
     }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(decoder_limits(limits, format));
-    let mut decoder = reader.into_decoder().map_err(corrupt)?;
+    let mut decoder = reader.into_decoder().map_err(|e| match e {
+        // The picture's size is checked above, so it is what stands before the picture.
+        image::ImageError::Limits(_) if format == ImageFormat::Png => {
+            DecodeError::TooMuchBeside { limit: limits.max_memory.min(BESIDE) }
+        }
+        e => corrupt(e),
+    })?;
     let (width, height) = decoder.dimensions();
     check_size(width, height, limits)?;
     let pixels = u64::from(width) * u64::from(height);
@@ -352,6 +364,10 @@ mod tests {
     fn text_without_end_is_not_kept() {
         let mut png = encode_png(&GrayImage::new(2, 1, vec![10, 200]));
         png.splice(33..33, chunk(b"tEXt", &[b'a'; 2 * BESIDE as usize]));
-        assert!(matches!(decode(&png, &Limits::default()), Err(DecodeError::Corrupt { .. })));
+        let refused = decode(&png, &Limits::default());
+        assert!(
+            matches!(refused, Err(DecodeError::TooMuchBeside { limit: BESIDE })),
+            "{refused:?}"
+        );
     }
 }

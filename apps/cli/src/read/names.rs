@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
-/// A file's name. Bytes that are no UTF-8 stand as `\xNN`, so that two names remain two.
+/// A file's name. Bytes that are no UTF-8 stand as `\xNN`, so that names that differ in them remain
+/// two; only a name with these very letters in a byte's place looks the same.
 pub fn name(path: &Path) -> String {
     let mut name = String::new();
     for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {

@@ -114,15 +114,20 @@ impl Earlier {
                 && let Some(header) = format.header()
             {
                 anyhow::ensure!(
+                    !format.is_earlier_header(text),
+                    "written by an earlier version of decipher; name a new file"
+                );
+                anyhow::ensure!(
                     text == header,
                     "line 1 is not the header of this format; is it another file?"
                 );
                 earlier.length = at;
                 continue;
             }
-            let name = format.file_of(text);
-            let name = name.with_context(|| format!("line {number} is no result: {text:.60}"))?;
-            let rows = Rows { name: key(&name), first: key(text), failed: format.is_failure(text) };
+            let (name, failed) = format
+                .earlier(text)
+                .with_context(|| format!("line {number} is no result: {text:.60}"))?;
+            let rows = Rows { name: key(&name), first: key(text), failed };
             if !format.is_table() {
                 earlier.add(&rows, at);
             } else if last.as_ref().is_none_or(|last| !last.go_on_with(&rows)) {

@@ -6,6 +6,8 @@ use clap::ValueEnum;
 use decipher::image::{GrayImage, Rect};
 use decipher::recognizer::{Mark, Reading, Unsure};
 use decipher::report::Report;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::json;
 
 use super::names::on_a_line;
@@ -25,6 +27,13 @@ pub enum Format {
 
 const COLUMNS: &str = "file,line,number,digit,confidence,x,y,width,height,error,candidates";
 
+/// What must be known of a line of earlier JSON.
+#[derive(Deserialize)]
+struct Earlier {
+    file: String,
+    error: Option<IgnoredAny>,
+}
+
 /// A picture with what was read on it, or why it was not.
 pub type Outcome = Result<(GrayImage, Reading), anyhow::Error>;
 
@@ -32,6 +41,12 @@ impl Format {
     /// The row above all others.
     pub fn header(self) -> Option<String> {
         Some(COLUMNS.replace(',', self.separator()?))
+    }
+
+    /// Whether a row is the header of an earlier version, which had no column for candidates.
+    pub fn is_earlier_header(self, row: &str) -> bool {
+        let separator = self.separator().unwrap_or_default();
+        self.header() == Some(format!("{row}{separator}candidates"))
     }
 
     /// What parts the cells of a table.
@@ -118,41 +133,26 @@ impl Format {
         cells.join(self.separator().unwrap_or(" "))
     }
 
-    /// The file that a line of earlier results is about.
-    pub fn file_of(self, line: &str) -> Option<String> {
-        match self {
-            Format::Text => None,
-            Format::Json => {
-                let object: serde_json::Value = serde_json::from_str(line).ok()?;
-                Some(object.get("file")?.as_str()?.to_owned())
+    /// The file that a line of earlier results is about, and whether it says why that was not read.
+    pub fn earlier(self, line: &str) -> Option<(String, bool)> {
+        let Some(separator) = self.separator() else {
+            let Earlier { file, error } = serde_json::from_str(line).ok()?;
+            return Some((file, error.is_some()));
+        };
+        // The error is the last cell but one, and no candidates follow it.
+        let failed = line.strip_suffix(separator).is_some_and(|rest| !rest.ends_with(separator));
+        let quoted = line.strip_prefix('"').filter(|_| self == Format::Csv);
+        let Some(quoted) = quoted else {
+            return Some((line.split(separator).next()?.to_owned(), failed));
+        };
+        let (mut name, mut rest) = (String::new(), quoted.chars().peekable());
+        while let Some(c) = rest.next() {
+            if c == '"' && rest.next_if_eq(&'"').is_none() {
+                break;
             }
-            Format::Tsv => Some(line.split('\t').next()?.to_owned()),
-            Format::Csv => Some(match line.strip_prefix('"') {
-                None => line.split(',').next()?.to_owned(),
-                Some(quoted) => {
-                    let (mut name, mut rest) = (String::new(), quoted.chars().peekable());
-                    while let Some(c) = rest.next() {
-                        if c == '"' && rest.next_if_eq(&'"').is_none() {
-                            break;
-                        }
-                        name.push(c);
-                    }
-                    name
-                }
-            }),
+            name.push(c);
         }
-    }
-
-    /// Whether a line of earlier results says why a picture was not read.
-    pub fn is_failure(self, line: &str) -> bool {
-        match self.separator() {
-            // The error is the last cell but one, and no candidates follow it.
-            Some(separator) => {
-                line.strip_suffix(separator).is_some_and(|rest| !rest.ends_with(separator))
-            }
-            None => serde_json::from_str::<serde_json::Value>(line)
-                .is_ok_and(|object| object.get("error").is_some()),
-        }
+        Some((name, failed))
     }
 
     /// How a file's name stands in the results.
@@ -196,9 +196,8 @@ mod tests {
                 for (outcome, is_failure) in [(&outcome, false), (&failure, true)] {
                     let lines = format.lines(name, outcome, true);
                     let row = lines.strip_suffix('\n').unwrap();
-                    let found = format.file_of(row);
-                    assert_eq!(found, Some(format.name_in_results(name)), "{format:?}: {row}");
-                    assert_eq!(format.is_failure(row), is_failure, "{format:?}: {row}");
+                    let expected = Some((format.name_in_results(name), is_failure));
+                    assert_eq!(format.earlier(row), expected, "{format:?}: {row}");
                 }
             }
         }
