@@ -256,10 +256,7 @@ export class ReadView {
     const reading = this.reading;
     if (!reading) return;
     const { glyphs, stages, ...plain } = reading;
-    const cells = (/** @type {Box} */ { x, y, width, height }) => [x, y, width, height].join(",");
-    const digits = reading.lines.flatMap((line, i) => line.digits.map(({ digit, confidence, box }) => `${i + 1},${digit},${confidence},${cells(box)},`));
-    const unsure = reading.unsure.map(({ place, candidates: [first, second], box }) => `${place ? place.line + 1 : ""},?,${first.confidence},${cells(box)},${first.digit}/${second.digit}`);
-    const csv = ["line,digit,confidence,x,y,width,height,candidates", ...digits, ...unsure].join("\n");
+    const csv = table(reading, this.blob instanceof File ? this.blob.name : "");
     const text = { text: reading.text, csv, json: JSON.stringify(plain, null, 2) }[how];
     // Without https and beyond this machine there is no clipboard; then it becomes a file.
     if (!navigator.clipboard) return download(`reading.${how === "text" ? "txt" : how}`, text, "text/plain");
@@ -290,6 +287,26 @@ export class ReadView {
       shoot.focus();
     });
   }
+}
+
+/** The table of `decipher read --format csv`. @param {Reading} reading @param {string} file */
+function table(reading, file) {
+  const name = /[",\n]/.test(file) ? `"${file.replaceAll('"', '""')}"` : file;
+  const row = (/** @type {(number | string)[]} */ [line, number, digit], /** @type {number} */ confidence, /** @type {Box} */ { x, y, width, height }, candidates = "") =>
+    [name, line, number, digit, confidence.toFixed(4), x, y, width, height, "", candidates].join(",");
+  const doubt = (/** @type {import("./api.js").Unsure} */ { box, candidates: [first, second] }, /** @type {number | string} */ line, /** @type {number | string} */ number) =>
+    row([line, number, "?"], first.confidence, box, `${first.digit}/${second.digit}`);
+  const lines = reading.lines.flatMap(({ text, digits }, i) => {
+    // A number ends where the text has a space. What has less than 0.2 is not in the text.
+    const numbers = text.split(" ").flatMap((part, n) => [...part].map(() => n + 1));
+    const unsure = reading.unsure.filter(({ place }) => place?.line === i);
+    return [...digits, null].flatMap((digit, at) => [
+      ...unsure.filter(({ place }) => place?.before === at).map((one) => doubt(one, i + 1, one.candidates[0].confidence < 0.2 ? "" : numbers.shift() ?? "")),
+      ...(digit ? [row([i + 1, numbers.shift() ?? "", digit.digit], digit.confidence, digit.box)] : []),
+    ]);
+  });
+  const others = reading.unsure.filter(({ place }) => !place).map((one) => doubt(one, "", ""));
+  return ["file,line,number,digit,confidence,x,y,width,height,error,candidates", ...lines, ...others].join("\n");
 }
 
 /** Sure and unsure digits with what the network saw of them, in reading order. @param {Reading} reading @returns {Found[]} */
