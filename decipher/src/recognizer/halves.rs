@@ -7,6 +7,8 @@ use crate::metrics::best;
 
 /// Halves are at most one part in so many of their height apart.
 const APART: usize = 8;
+/// What is no farther apart than one part in so many all but touches.
+const TOUCHING: usize = 12;
 /// Both together are at most so many times as high as the tallest sure digit beside them, and so many times as
 /// wide as high.
 const HIGHER: f32 = 1.3;
@@ -68,12 +70,18 @@ fn may_be_one((upper, p): &Found, (lower, q): &Found, tallest: &[usize]) -> bool
     let apart = b.y.saturating_sub(a.bottom());
     let is_above = a.y + a.height / 2 < b.y && a.bottom() < b.y + b.height / 2;
     let [p, q] = [p, q].map(|p| best(p).1);
-    // Two sure digits are two.
     if !is_above
         || apart * APART > both.height
         || shared * 2 < a.width.min(b.width)
-        || p.min(q) >= CERTAIN
+        || both.width as f32 > WIDER * both.height as f32
     {
+        return false;
+    }
+    // Otherwise two sure digits are two, and others tell how high digits are, if they are not halves as well.
+    if apart * TOUCHING <= both.height {
+        return true;
+    }
+    if p.min(q) >= CERTAIN {
         return false;
     }
     // Of the two, one at most is sure, and not counted.
@@ -81,6 +89,5 @@ fn may_be_one((upper, p): &Found, (lower, q): &Found, tallest: &[usize]) -> bool
     let is_sure = p.max(q) >= CERTAIN;
     let own = tallest.iter().position(|height| is_sure && *height == own);
     let highest = (0..tallest.len()).find(|i| Some(*i) != own).map(|i| tallest[i]);
-    let high = highest.map_or(f32::MAX, |highest| HIGHER * highest as f32);
-    both.height as f32 <= high && both.width as f32 <= WIDER * both.height as f32
+    highest.is_none_or(|highest| both.height as f32 <= HIGHER * highest as f32)
 }

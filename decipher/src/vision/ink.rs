@@ -152,14 +152,14 @@ fn rounded(value: f32) -> u8 {
     (value.max(0.0) + 8_388_608.0).to_bits() as u8
 }
 
-/// The grain of a large picture, its standard deviation in grey values: from the median of how much pixels
-/// that stand [`ASIDE`] of each other differ, most of which are paper. 0 of a small one.
+/// The grain of a picture, its standard deviation in grey values: from the median of how much pixels
+/// that stand [`ASIDE`] of each other differ, most of which are paper. 0 of a picture with a side below [`SMALL`].
 pub fn grain(picture: &GrayImage) -> f32 {
-    if picture.width().min(picture.height()) < LARGE {
+    if picture.width().min(picture.height()) < SMALL {
         return 0.0;
     }
     let mut counts = [0u64; 256];
-    for y in (0..picture.height()).step_by(8) {
+    for y in (0..picture.height()).step_by(1 + picture.height() / LARGE) {
         let row = picture.row(y);
         let pairs = row.iter().zip(&row[ASIDE..]);
         pairs.for_each(|(a, b)| counts[usize::from(a.abs_diff(*b))] += 1);
@@ -179,6 +179,8 @@ pub fn without_grain(picture: &GrayImage, grain: f32) -> GrayImage {
 
 /// Pixels so far from each other do not share their grain, and hardly a shadow.
 const ASIDE: usize = 8;
+/// A side, in pixels, below which much of a picture may be strokes.
+const SMALL: usize = 200;
 /// A picture's shorter side, in pixels, from which on strokes are broader than its grain.
 const LARGE: usize = 600;
 /// Grain, as a standard deviation in grey values, from which on the mean of 3 x 3 and of 5 x 5 pixels is taken.
@@ -423,6 +425,7 @@ mod tests {
             assert!(left < 4.5 && (left < measured) == (most > 3), "{measured}, {left}");
         }
         let small = grainy(300, 900, 30);
-        assert!(grain(&small) == 0.0 && without_grain(&small, 30.0) == small);
+        assert!(grain(&small) > 10.0 && without_grain(&small, 30.0) == small);
+        assert_eq!(grain(&grainy(900, 199, 30)), 0.0);
     }
 }
