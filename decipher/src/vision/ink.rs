@@ -180,7 +180,7 @@ pub fn without_grain(picture: &GrayImage, grain: f32) -> GrayImage {
 /// Pixels so far from each other do not share their grain, and hardly a shadow.
 const ASIDE: usize = 8;
 /// A side, in pixels, below which much of a picture may be strokes.
-const SMALL: usize = 200;
+const SMALL: usize = 600;
 /// A picture's shorter side, in pixels, from which on strokes are broader than its grain.
 const LARGE: usize = 600;
 /// Grain, as a standard deviation in grey values, from which on the mean of 3 x 3 and of 5 x 5 pixels is taken.
@@ -425,7 +425,7 @@ mod tests {
             assert!(left < 4.5 && (left < measured) == (most > 3), "{measured}, {left}");
         }
         let small = grainy(300, 900, 30);
-        assert!(grain(&small) > 10.0 && without_grain(&small, 30.0) == small);
-        assert_eq!(grain(&grainy(900, 199, 30)), 0.0);
+        assert!(grain(&small) == 0.0 && without_grain(&small, 30.0) == small);
+        assert_eq!(grain(&grainy(900, 599, 30)), 0.0);
     }
 }
