@@ -143,7 +143,7 @@ pub fn drop_things(components: &mut Vec<Component>, width: usize, height: usize)
 /// longer than writing is high. Returns where they were.
 pub fn drop_tables(components: &mut Vec<Component>) -> Vec<Rect> {
     let is_written = |c: &&Component| {
-        c.extent() >= LEGIBLE && c.extent() >= STROKE * usual_width(std::iter::once(*c))
+        c.extent() >= LEGIBLE && 2 * c.extent() >= BLURRED * usual_width(std::iter::once(*c))
     };
     let written: Vec<Rect> = components.iter().filter(is_written).map(|c| c.bounds).collect();
     let mut extents: Vec<usize> = components.iter().map(Component::extent).collect();
@@ -158,7 +158,10 @@ pub fn drop_tables(components: &mut Vec<Component>) -> Vec<Rect> {
         extent >= least && written.iter().filter(is_cell).take(ENCLOSED).count() == ENCLOSED
     };
     let mut tables: Vec<Component> = components.extract_if(.., is_lattice).collect();
-    let is_narrow = |c: &Component| c.extent() > NARROW * c.bounds.width.min(c.bounds.height);
+    let is_narrow = |c: &Component| {
+        let (extent, side) = (c.extent(), c.bounds.width.min(c.bounds.height));
+        extent > LINE * side && extent * extent > NARROW * c.area
+    };
     let others = components.iter().filter(|c| is_written(c) && !is_narrow(c));
     let others: Vec<&Component> = others.collect();
     if others.len() >= TELL {
@@ -169,21 +172,21 @@ pub fn drop_tables(components: &mut Vec<Component>) -> Vec<Rect> {
     tables.into_iter().map(|c| c.bounds).collect()
 }
 
-/// A line is more than so many times as long as broad, and so many times as long as writing is high,
-/// which so many pieces tell.
+/// A line is more than so many times as long as its stroke is broad, and so many times as long as its
+/// bounds are broad and as writing is high, which so many pieces tell.
 const NARROW: usize = 10;
 const LINE: usize = 6;
 const TELL: usize = 16;
 /// A lattice encloses so many written pieces: what a shadow breaks a digit into is less.
-const ENCLOSED: usize = 16;
+const ENCLOSED: usize = 12;
 /// It is less than so many times as large as one of them.
 const CELLS: usize = 60;
 /// So many of the largest pieces are looked at.
 const MOST_LATTICES: usize = 64;
 /// A digit is at least so many times as long as its strokes are broad.
 const WRITTEN: usize = 3;
-/// The same, out of focus.
-const STROKE: usize = 2;
+/// The same, out of focus, in halves.
+const BLURRED: usize = 3;
 /// What is more than so many times as large as the writing is none.
 const THING: usize = 3;
 
