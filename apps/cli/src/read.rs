@@ -235,7 +235,7 @@ fn all(mut from: impl Read) -> Result<Vec<u8>> {
 /// Writes every stage as `PREFIX-STAGE.png`.
 fn debug(layout: &Layout, prefix: &Path) -> Result<()> {
     let mut pictures = layout.stages.pictures();
-    pictures.push(("7-glyphs", vision::sheet(&layout.lines)));
+    pictures.push(("8-glyphs", vision::sheet(&layout.lines)));
     for (name, picture) in pictures.iter().filter(|(_, picture)| !picture.pixels().is_empty()) {
         let mut path = prefix.as_os_str().to_owned();
         path.push(format!("-{name}.png"));

@@ -93,7 +93,13 @@ fn stages_and_boxes_are_drawn_of_a_picture_on_standard_input() {
         .output()
         .unwrap();
     assert_eq!(text(&output.stdout), "314159\n", "{}", text(&output.stderr));
-    assert!(directory.path().join("stages/stdin-1-gray.png").exists());
+    let mut stages: Vec<String> = fs::read_dir(directory.path().join("stages"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    stages.sort();
+    let names = "1-gray 2-ink 3-mask 4-components 5-erased 6-digits 7-lines 8-glyphs".split(' ');
+    assert_eq!(stages, names.map(|name| format!("stdin-{name}.png")).collect::<Vec<_>>());
     let boxes = fs::read(directory.path().join("boxes.PNG")).unwrap();
     let limits = decipher::vision::Limits::default();
     let boxes = decipher::draw::Canvas::decode(&boxes, &limits).unwrap();

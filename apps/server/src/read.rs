@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use decipher::image::{GrayImage, Rect};
 use decipher::recognizer::{Reading, Recognizer};
 use decipher::report::{Area, Report, round};
-use decipher::vision::{self, DecodeError, Limits};
+use decipher::vision::{self, DecodeError, Layout, Limits};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -184,11 +184,8 @@ fn answer(
     bytes: &[u8],
 ) -> Result<ReadAnswer, ApiError> {
     let picture = vision::decode(bytes, &limits()).map_err(no_picture)?;
-    let read = |recognizer: &Recognizer| match parameters.single {
-        true => recognizer.read_single(&picture),
-        false => recognizer.read(&picture),
-    };
-    let reading = match parameters.min_confidence {
+    let read = |recognizer: &Recognizer| recognizer.explain(&picture, parameters.single);
+    let (layout, reading) = match parameters.min_confidence {
         None => read(recognizer),
         Some(share) => {
             let mut recognizer = Recognizer::clone(recognizer);
@@ -199,7 +196,7 @@ fn answer(
     Ok(ReadAnswer {
         report: Report::new(file, &picture, &reading),
         glyphs: parameters.glyphs.then(|| glyphs(recognizer, &reading)),
-        stages: parameters.stages.then(|| stages(&picture, parameters.single)),
+        stages: parameters.stages.then(|| stages(&layout)),
     })
 }
 
@@ -217,6 +214,11 @@ fn no_picture(error: DecodeError) -> ApiError {
         DecodeError::TooLarge { .. } | DecodeError::TooMuchMemory { .. } => {
             (StatusCode::PAYLOAD_TOO_LARGE, "too_many_pixels", "send a smaller copy of the picture")
         }
+        DecodeError::TooMuchBeside { .. } => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "too_much_beside",
+            "save the picture anew, without what else is in the file",
+        ),
         _ => (StatusCode::UNPROCESSABLE_ENTITY, "damaged", "send the file again, or save it anew"),
     };
     ApiError::new(status, code, error.to_string(), advice)
@@ -236,8 +238,7 @@ fn glyphs(recognizer: &Recognizer, reading: &Reading) -> Vec<GlyphReport> {
     glyphs.iter().zip(&probabilities).map(report).collect()
 }
 
-fn stages(picture: &GrayImage, single: bool) -> Vec<Stage> {
-    let layout = if single { vision::single(picture) } else { vision::segment(picture) };
+fn stages(layout: &Layout) -> Vec<Stage> {
     let pictures = layout.stages.pictures();
     let pictures = pictures.into_iter().filter(|(_, picture)| !picture.pixels().is_empty());
     let stage = |(name, picture): (&str, GrayImage)| {

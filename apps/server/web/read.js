@@ -15,8 +15,9 @@ const STAGES = {
   "2-ink": ["Ink", "Light and shadow divided out. Dark is ink."],
   "3-mask": ["Ink or paper", "A threshold decides for each pixel."],
   "4-components": ["Pieces", "Pixels that touch are one piece."],
-  "5-digits": ["Digits", "Specks and rules are gone, broken digits joined."],
-  "6-lines": ["Lines", "In reading order."],
+  "5-erased": ["Left out", "Boxes around lines, frames, stains and shadows that are no writing."],
+  "6-digits": ["Digits", "Specks are gone, broken digits joined."],
+  "7-lines": ["Lines", "In reading order."],
 };
 
 /** What other views are shown: the digit that was last looked at. */

@@ -1,6 +1,5 @@
 //! From grey values to ink: how much of the light that the paper would send back is missing.
 
-use super::threshold::quantile;
 use crate::image::{GrayImage, Rect};
 
 /// Averages squares of `factor` x `factor` pixels (smaller at the right and lower edge).

@@ -39,20 +39,23 @@ impl Stages {
         let ink = self.ink.pixels().iter().map(|v| 255 - v).collect();
         let mask = self.mask.ink().iter().map(|&ink| if ink { 0 } else { 255 }).collect();
         let mask = GrayImage::new(width, height, mask);
-        let boxed = |boxes: &mut dyn Iterator<Item = Rect>| {
+        let ink = GrayImage::new(width, height, ink);
+        let boxed = |on: &GrayImage, boxes: &mut dyn Iterator<Item = Rect>| {
             // Grey below the boxes, so that they stand out.
-            let pale = mask.pixels().iter().map(|v| v.saturating_add(170)).collect();
+            let pale = on.pixels().iter().map(|v| v.saturating_add(170)).collect();
             let mut picture = GrayImage::new(width, height, pale);
             boxes.for_each(|b| outline(&mut picture, b));
             picture
         };
+        let erased = &mut self.rules.iter().chain(&self.surroundings).copied();
         vec![
             ("1-gray", self.gray.clone()),
-            ("2-ink", GrayImage::new(width, height, ink)),
+            ("2-ink", ink.clone()),
             ("3-mask", mask.clone()),
-            ("4-components", boxed(&mut self.components.iter().map(|c| c.bounds))),
-            ("5-digits", boxed(&mut self.digits.iter().copied())),
-            ("6-lines", boxed(&mut self.lines.iter().copied())),
+            ("4-components", boxed(&mask, &mut self.components.iter().map(|c| c.bounds))),
+            ("5-erased", boxed(&ink, erased)),
+            ("6-digits", boxed(&mask, &mut self.digits.iter().copied())),
+            ("7-lines", boxed(&mask, &mut self.lines.iter().copied())),
         ]
     }
 }
