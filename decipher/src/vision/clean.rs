@@ -1,42 +1,14 @@
 //! Throws away ink that is not writing: specks, ruled lines, frames and what the edge cuts.
 
-use super::{Component, LEGIBLE, Run, join::distance, median};
+mod rings;
+mod tables;
+
+use super::join::distance;
+use super::size::{SPECK, usual_width, writing_height};
+use super::{Component, LEGIBLE, Run, median};
 use crate::image::Rect;
-
-/// Size of the writing: the height that a typical piece of ink has, in pixels (0 if there is none).
-///
-/// The median, in which each piece weighs as much as its height squared: a hundred specks then
-/// weigh less than one digit.
-pub fn writing_height<'a>(components: impl IntoIterator<Item = &'a Component>) -> usize {
-    let mut heights: Vec<usize> = components.into_iter().map(|c| c.bounds.height).collect();
-    heights.sort_unstable();
-    let half = heights.iter().map(|h| h * h).sum::<usize>() / 2;
-    let mut below = 0;
-    heights
-        .into_iter()
-        .find(|h| {
-            below += h * h;
-            below > half
-        })
-        .unwrap_or(0)
-}
-
-/// The usual width of the strokes, measured across (digits are upright more than they lie), in
-/// pieces that are no specks.
-pub fn stroke_width(pieces: &[Component]) -> usize {
-    let least = writing_height(pieces) as f32 * SPECK;
-    usual_width(pieces.iter().filter(|c| c.extent() as f32 >= least))
-}
-
-/// The median length of the pieces' runs, 0 if there are none.
-pub fn usual_width<'a>(pieces: impl Iterator<Item = &'a Component>) -> usize {
-    usual_length(pieces.flat_map(|c| &c.runs))
-}
-
-/// The median length of runs, 0 if there are none.
-pub fn usual_length<'a>(runs: impl Iterator<Item = &'a Run>) -> usize {
-    median(runs.map(|r| r.end - r.start)).unwrap_or(0)
-}
+pub use rings::drop_rings;
+pub use tables::drop_tables;
 
 /// Pieces much smaller than the writing are dust, or dots.
 pub fn drop_specks(components: &mut Vec<Component>) {
@@ -50,58 +22,6 @@ pub fn drop_outsized(components: &mut Vec<Component>) {
     let most = THING * median(extents).unwrap_or(0);
     components.retain(|c| c.extent() <= most);
 }
-
-/// Drops what was drawn around digits: circles, frames, the boxes of a form, of which a side may be missing if
-/// `lines` were erased. Returns where they were.
-pub fn drop_rings(components: &mut Vec<Component>, lines: bool) -> Vec<Rect> {
-    if components.len() > MOST_RINGED {
-        return vec![];
-    }
-    let least = if lines { 3 } else { 4 };
-    let is_ring = |ring: &Component| {
-        let size = ring.bounds.width.min(ring.bounds.height);
-        let is_large = |c: &&Component| c.extent() >= LEGIBLE && c.extent() * ENCLOSED_SIZE >= size;
-        let mut inside = components.iter().filter(is_large).filter(|c| sides_of(c, ring) >= least);
-        // A slash in a 0 does not always touch it.
-        let is_zero = |c: &Component| {
-            ring.bounds.height * 4 > ring.bounds.width * 5 && c.area * 5 < c.extent() * c.extent()
-        };
-        inside.next().is_some_and(|c| !is_zero(c) || inside.next().is_some())
-    };
-    let mut rings = components.iter().map(is_ring).collect::<Vec<_>>().into_iter();
-    components.extract_if(.., |_| rings.next() == Some(true)).map(|ring| ring.bounds).collect()
-}
-
-/// On how many of the four sides of another piece, seen from the middle of that, a piece in whose bounds it
-/// lies has ink.
-fn sides_of(inner: &Component, ring: &Component) -> usize {
-    let b = inner.bounds;
-    if ring.bounds.union(&b) != ring.bounds || ring.bounds == b {
-        return 0;
-    }
-    let (x, y) = (b.x + b.width / 2, b.y + b.height / 2);
-    let mut sides = [false; 4];
-    for run in &ring.runs {
-        if run.y == y {
-            sides[0] |= run.end <= b.x;
-            sides[1] |= run.start >= b.right();
-        }
-        if (run.start..run.end).contains(&x) {
-            sides[2] |= run.y < b.y;
-            sides[3] |= run.y >= b.bottom();
-        }
-    }
-    sides.into_iter().filter(|side| *side).count()
-}
-
-/// Among more pieces there is no ring looked for: it takes time with the square of them.
-const MOST_RINGED: usize = 1_000;
-/// What a ring encloses is at most so many times smaller; a spot in a 0 is still smaller.
-const ENCLOSED_SIZE: usize = 3;
-
-/// A speck is less than this part of the writing's height, both high and wide. The bar of a 5 that
-/// the pen left on its own is about a third.
-const SPECK: f32 = 0.2;
 
 /// Ruled lines, margins and underlines: long, straight and thin. `width` and `height` are the
 /// picture's.
@@ -138,55 +58,8 @@ pub fn drop_things(components: &mut Vec<Component>, width: usize, height: usize)
     things
 }
 
-/// Drops the lines of tables and puzzles, whose size would pass for that of the writing: lattices, which
-/// are much larger than each of many written pieces in their bounds, and then what is narrow and much
-/// longer than writing is high. Returns where they were.
-pub fn drop_tables(components: &mut Vec<Component>) -> Vec<Rect> {
-    let is_written = |c: &&Component| {
-        c.extent() >= LEGIBLE && 2 * c.extent() >= BLURRED * usual_width(std::iter::once(*c))
-    };
-    let written: Vec<Rect> = components.iter().filter(is_written).map(|c| c.bounds).collect();
-    let mut extents: Vec<usize> = components.iter().map(Component::extent).collect();
-    extents.sort_unstable_by(|a, b| b.cmp(a));
-    let least = extents.get(MOST_LATTICES).map_or(0, |extent| extent + 1);
-    let is_lattice = |c: &mut Component| {
-        let extent = c.extent();
-        let is_cell = |b: &&Rect| {
-            let size = b.width.max(b.height);
-            size * THING < extent && size * CELLS > extent && c.bounds.union(b) == c.bounds
-        };
-        extent >= least && written.iter().filter(is_cell).take(ENCLOSED).count() == ENCLOSED
-    };
-    let mut tables: Vec<Component> = components.extract_if(.., is_lattice).collect();
-    let is_narrow = |c: &Component| {
-        let (extent, side) = (c.extent(), c.bounds.width.min(c.bounds.height));
-        extent > LINE * side && extent * extent > NARROW * c.area
-    };
-    let others = components.iter().filter(|c| is_written(c) && !is_narrow(c));
-    let others: Vec<&Component> = others.collect();
-    if others.len() >= TELL {
-        let longest = LINE * writing_height(others);
-        let is_line = |c: &mut Component| is_narrow(c) && c.extent() > longest;
-        tables.extend(components.extract_if(.., is_line));
-    }
-    tables.into_iter().map(|c| c.bounds).collect()
-}
-
-/// A line is more than so many times as long as its stroke is broad, and so many times as long as its
-/// bounds are broad and as writing is high, which so many pieces tell.
-const NARROW: usize = 10;
-const LINE: usize = 6;
-const TELL: usize = 16;
-/// A lattice encloses so many written pieces: what a shadow breaks a digit into is less.
-const ENCLOSED: usize = 12;
-/// It is less than so many times as large as one of them.
-const CELLS: usize = 60;
-/// So many of the largest pieces are looked at.
-const MOST_LATTICES: usize = 64;
 /// A digit is at least so many times as long as its strokes are broad.
 const WRITTEN: usize = 3;
-/// The same, out of focus, in halves.
-const BLURRED: usize = 3;
 /// What is more than so many times as large as the writing is none.
 const THING: usize = 3;
 
@@ -334,7 +207,7 @@ mod tests {
     use super::*;
 
     /// A piece of those rows, each with its stretches of ink.
-    fn piece(rows: impl Iterator<Item = (usize, Vec<(usize, usize)>)>) -> Component {
+    pub(super) fn piece(rows: impl Iterator<Item = (usize, Vec<(usize, usize)>)>) -> Component {
         let runs: Vec<Run> = rows
             .flat_map(|(y, row)| row.into_iter().map(move |(start, end)| Run { y, start, end }))
             .collect();
@@ -365,36 +238,8 @@ mod tests {
     }
 
     /// A full rectangle.
-    fn block(x: usize, y: usize, width: usize, height: usize) -> Component {
+    pub(super) fn block(x: usize, y: usize, width: usize, height: usize) -> Component {
         piece((y..y + height).map(move |y| (y, vec![(x, x + width)])))
-    }
-
-    #[test]
-    fn a_ring_goes_and_the_digit_in_it_stays() {
-        // Frames of 60 x 60 pixels around something, with a side less.
-        let frame = |sides: usize| {
-            let bar = |y: usize| !(22..78).contains(&y);
-            let upright = if sides == 4 { vec![(20, 22), (78, 80)] } else { vec![(20, 22)] };
-            piece((20..80).map(|y| (y, if bar(y) { vec![(20, 80)] } else { upright.clone() })))
-        };
-        let left = |sides: usize, size: usize, lines: bool| {
-            let mut pieces = vec![frame(sides), block(50 - size / 2, 50 - size / 2, size, size)];
-            let rings = drop_rings(&mut pieces, lines);
-            assert_eq!(rings.len() + pieces.len(), 2);
-            pieces.len()
-        };
-        assert_eq!((left(4, 30, false), left(4, 30, true)), (1, 1));
-        // A side may have been erased; if no line was, it is an open digit.
-        assert_eq!((left(3, 30, true), left(3, 30, false)), (1, 2));
-        // A spot in a 0.
-        assert_eq!(left(4, 12, false), 2);
-        // A slash in one.
-        let tall = |y: usize| {
-            if (22..118).contains(&y) { vec![(20, 22), (78, 80)] } else { vec![(20, 80)] }
-        };
-        let slash = piece((40..100).map(|y| (y, vec![(30 + (100 - y) / 2, 34 + (100 - y) / 2)])));
-        let mut pieces = vec![piece((20..120).map(|y| (y, tall(y)))), slash];
-        assert_eq!(drop_rings(&mut pieces, false), []);
     }
 
     #[test]
@@ -414,30 +259,6 @@ mod tests {
         let mut pieces = vec![stroke(20, 40), stroke(50, 44), block(80, 50, 7, 160)];
         assert_eq!(drop_things(&mut pieces, 400, 400), []);
         assert_eq!(drop_things(&mut vec![], 400, 400), []);
-    }
-
-    #[test]
-    fn tables_go_and_a_large_digit_over_small_ones_stays() {
-        // Ones in rows of six, 30 pixels high and 40 apart.
-        let digits =
-            |count: usize| (0..count).map(|i| block(20 + 40 * (i % 6), 20 + 40 * (i / 6), 8, 30));
-        let left = |others: &[Component], count: usize| {
-            let mut pieces: Vec<Component> = others.iter().cloned().chain(digits(count)).collect();
-            let dropped = drop_tables(&mut pieces);
-            assert_eq!(pieces.len() + dropped.len(), count + others.len());
-            assert!(digits(count).all(|digit| pieces.contains(&digit)), "digits go");
-            pieces.len() - count
-        };
-        // A line that leans; two lines that cross between the digits.
-        let line = piece((0..300).map(|y| (y, vec![(300 + y / 15, 304 + y / 15)])));
-        let cross = piece((0..300).map(|y| (y, vec![if y == 54 { (0, 300) } else { (54, 57) }])));
-        assert_eq!(left(&[line.clone(), cross.clone()], 36), 0);
-        // Where there is nothing else, or not much, they may be strokes.
-        assert_eq!(left(&[line.clone(), cross.clone()], 0), 2);
-        assert_eq!(left(&[cross], 6), 1);
-        // A one that is a few times as high as the others.
-        assert_eq!(left(&[block(300, 0, 12, 150)], 36), 1);
-        assert_eq!(drop_tables(&mut vec![]), []);
     }
 
     #[test]

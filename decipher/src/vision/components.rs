@@ -1,6 +1,6 @@
 //! Pieces of ink that hang together.
 
-use super::{Mask, ink};
+use super::{Mask, filter};
 use crate::image::{GrayImage, Rect};
 
 /// A stretch of ink in one row: the columns `start..end` of row `y`.
@@ -52,7 +52,7 @@ impl Component {
                 row[x - left] = 255;
             }
         }
-        let near = ink::widen(&near, radius);
+        let near = filter::widen(&near, radius);
         let mut runs = Vec::new();
         for run in &self.runs {
             let mut start = run.start;

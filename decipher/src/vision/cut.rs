@@ -7,7 +7,7 @@ mod seam;
 mod straight;
 
 use super::rank::ranked;
-use super::{Component, Glyph, Run, clean};
+use super::{Component, Glyph, Run, size};
 use crate::image::{GrayImage, Rect};
 use level::above;
 use seam::seams;
@@ -73,7 +73,7 @@ impl<'a> Cutter<'a> {
         if width < 6 || height < 6 || width * height > MOST_PIXELS || !inked {
             return None;
         }
-        if width.max(height) > MOST_SLENDER * clean::stroke_width(&glyph.pieces) {
+        if width.max(height) > MOST_SLENDER * size::stroke_width(&glyph.pieces) {
             return None;
         }
         Some(Self { ink, glyph, dark: darkness(ink, glyph) })
@@ -105,7 +105,7 @@ impl<'a> Cutter<'a> {
 /// Digits touch at a place, not all along: most pixels of full darkness that a cut goes through. A
 /// blot's strokes are as wide as it is, so its height counts, too.
 fn most_ink(glyph: &Glyph) -> f32 {
-    let stroke = clean::stroke_width(&glyph.pieces) as f32;
+    let stroke = size::stroke_width(&glyph.pieces) as f32;
     (4.0 * stroke).min(0.6 * glyph.bounds.height as f32)
 }
 

@@ -1,6 +1,6 @@
 //! Joins the pieces that one digit was written, or scanned, in.
 
-use super::{Component, clean::writing_height};
+use super::{Component, size::writing_height};
 use crate::image::Rect;
 
 /// Groups `components` into digits; each group lists the pieces of one, as indices.

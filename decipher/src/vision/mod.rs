@@ -4,7 +4,7 @@
 //! function in a file of its own, whose values are kept in [`Stages`]:
 //!
 //! 1. `polarity`: is the ink dark or light?
-//! 2. `ink`: the grain of a large picture is taken off, light and shadow divided out; what is left is ink.
+//! 2. `grain`: that of a large picture is taken off; `ink`: light and shadow are divided out, what is left is ink.
 //!    `cell`: of a crop of a table's cell, what lies inside its lines.
 //! 3. `threshold`: which pixels are ink, or is the paper blank?
 //!    `rules`: ruled lines and squares go.
@@ -15,6 +15,7 @@
 //! 7. `lines`: reading order, also of a page that leans, and gaps between numbers.
 //! 8. `normalize`: 28 x 28 pixels each.
 //!
+//! `filter` and `size` measure for several of them.
 //! Nothing here knows what a digit looks like.
 
 mod cell;
@@ -22,7 +23,9 @@ mod clean;
 mod components;
 mod cut;
 mod decode;
+mod filter;
 mod frames;
+mod grain;
 mod ink;
 mod join;
 mod jpeg;
@@ -32,6 +35,7 @@ mod normalize;
 mod polarity;
 mod rank;
 mod rules;
+mod size;
 mod stages;
 mod stains;
 mod steps;
@@ -207,7 +211,7 @@ const MOST_PIECES: usize = 5_000;
 fn find_ink(picture: &GrayImage, look: Look) -> Stages {
     let (width, height) = (picture.width(), picture.height());
     let mut stages = Stages {
-        gray: ink::without_grain(picture, ink::grain(picture)),
+        gray: grain::without_grain(picture, grain::grain(picture)),
         light_on_dark: false,
         ink: GrayImage::filled(width, height, 0),
         threshold: None,
@@ -224,7 +228,7 @@ fn find_ink(picture: &GrayImage, look: Look) -> Stages {
     }
     // Light changes slowly, so a small picture tells as much of it.
     let factor = width.max(height).div_ceil(COARSE);
-    let shrunk = ink::shrink(&stages.gray, factor);
+    let shrunk = filter::shrink(&stages.gray, factor);
     let seen = |light_on_dark: bool, radius: usize| {
         let mut coarse = shrunk.clone();
         if light_on_dark {
@@ -243,12 +247,12 @@ fn find_ink(picture: &GrayImage, look: Look) -> Stages {
     if (stages.light_on_dark, radius) != (first, reach) {
         (coarse, background) = seen(stages.light_on_dark, radius);
     }
-    let grain = ink::grain(&stages.gray);
+    let grain = grain::grain(&stages.gray);
     find_pieces(&mut stages, (&background, factor), grain, look);
     // Now that the strokes are known, what is much wider than they are is no ink: a shadow at the
     // edge, or the table beside the sheet.
     let strokes = if stages.surroundings.is_empty() { 2 } else { 1 };
-    let narrow = (strokes * clean::stroke_width(&stages.components)).div_ceil(factor) + 1;
+    let narrow = (strokes * size::stroke_width(&stages.components)).div_ceil(factor) + 1;
     if !stages.components.is_empty() && narrow < radius {
         let closer = ink::background(&coarse, narrow);
         if ink::is_darker(&closer, &background) {
@@ -345,7 +349,7 @@ fn arrange(stages: &mut Stages, pieces: &[Component], groups: &[Vec<usize>]) -> 
     let stays = |i: &usize| !rests.contains(i);
     (groups, boxes) = (0..boxes.len()).filter(stays).map(|i| (groups[i], boxes[i])).unzip();
     let mut order = lines::reading_order(&boxes);
-    let stroke = clean::stroke_width(pieces);
+    let stroke = size::stroke_width(pieces);
     order.iter_mut().for_each(|line| lines::drop_small(line, &boxes, stroke));
     let gaps = lines::word_gaps(&order, &boxes);
     let lines: Vec<Line> = order

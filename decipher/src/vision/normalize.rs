@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::components::runs_of;
-use super::{Component, Mask, clean, ink};
+use super::{Component, Mask, filter, size};
 use crate::image::{GrayImage, Rect};
 
 /// Side of MNIST's pictures, in pixels.
@@ -20,7 +20,7 @@ const BOX: usize = 20;
 pub fn normalize(ink: &GrayImage, pieces: &[&Component]) -> [u8; SIDE * SIDE] {
     let mut pixels = [0; SIDE * SIDE];
     let Some(cut) = cut_out(ink, pieces) else { return pixels };
-    let cut = thicken(cut, clean::usual_width(pieces.iter().copied()));
+    let cut = thicken(cut, size::usual_width(pieces.iter().copied()));
     let long = cut.width().max(cut.height());
     let fit = |side: usize| ((2 * side * BOX + long) / (2 * long)).max(1);
     let mut small = resize(&cut, fit(cut.width()), fit(cut.height()));
@@ -43,7 +43,7 @@ pub fn with_finer_pen(glyph: &[u8; SIDE * SIDE]) -> Option<[u8; SIDE * SIDE]> {
         return None;
     }
     let strokes = Mask::new(SIDE, SIDE, glyph.iter().map(|&v| v > HALF).collect());
-    if clean::usual_length(runs_of(&strokes).iter()) < BROAD {
+    if size::usual_length(runs_of(&strokes).iter()) < BROAD {
         return None;
     }
     let mut finer = [0; SIDE * SIDE];
@@ -107,7 +107,7 @@ fn thicken(cut: GrayImage, stroke: usize) -> GrayImage {
     for (y, row) in cut.pixels().chunks_exact(cut.width()).enumerate() {
         roomy.pixels_mut()[(y + radius) * width + radius..][..row.len()].copy_from_slice(row);
     }
-    ink::widen(&roomy, radius)
+    filter::widen(&roomy, radius)
 }
 
 /// The width of MNIST's finest strokes, in pixels of the 20 x 20.

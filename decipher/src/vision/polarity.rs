@@ -1,7 +1,7 @@
 //! Dark ink on light paper, or the other way round?
 
 use super::clean::is_crop;
-use super::ink;
+use super::filter;
 use super::threshold::quantile;
 use crate::image::GrayImage;
 
@@ -29,7 +29,7 @@ fn by_width(picture: &GrayImage) -> [f64; 2] {
     let short = picture.width().min(picture.height());
     let mut weights = [0.0; 2];
     for radius in [1, 2, 4, 8, 16].into_iter().take_while(|radius| radius * 4 <= short) {
-        let filled = [ink::closing(picture, radius), ink::opening(picture, radius)];
+        let filled = [filter::closing(picture, radius), filter::opening(picture, radius)];
         // A larger window fills the gaps between strokes too.
         let importance = 1.0 / (radius * radius) as f64;
         for (weight, filled) in weights.iter_mut().zip(&filled) {

@@ -1,7 +1,7 @@
 //! A coffee ring across digits is paler than they are, and larger.
 
 use super::components::{affordable, components_of_runs};
-use super::{Component, LEGIBLE, Run, clean, median};
+use super::{Component, LEGIBLE, Run, median, size};
 use crate::image::{GrayImage, Rect};
 
 /// A piece so many times as large as most that is written may be digits with a stain across them.
@@ -23,7 +23,7 @@ pub fn erase_stains(
     min_area: usize,
 ) -> Vec<Rect> {
     let is_written = |c: &&Component| {
-        c.extent() >= LEGIBLE && c.extent() >= THIN * clean::usual_width(std::iter::once(*c))
+        c.extent() >= LEGIBLE && c.extent() >= THIN * size::usual_width(std::iter::once(*c))
     };
     let extents = components.iter().filter(is_written).map(|c| c.extent() as f32);
     let Some(least) = median(extents).map(|extent| LARGE * extent) else { return vec![] };
@@ -32,7 +32,7 @@ pub fn erase_stains(
     let written = components.iter().filter(|c| is_written(c) && !is_large(c));
     let Some(usual) = median(written.flat_map(|c| &c.runs).flat_map(values)) else { return vec![] };
     let [pale, dark] = [PALE, DARK].map(|part| (part * f32::from(usual)) as u8);
-    let stroke = clean::stroke_width(components);
+    let stroke = size::stroke_width(components);
     let mut affordable = affordable();
     let mut erased = Vec::new();
     let mut parts = Vec::new();

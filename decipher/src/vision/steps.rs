@@ -4,7 +4,7 @@
 //! digits that it crosses. A stroke is darker than the paper on both of its sides; an edge is not.
 
 use super::components::{affordable, components_of_runs};
-use super::{Component, Run, Stages, clean, median};
+use super::{Component, Run, Stages, median, size};
 use crate::image::Rect;
 
 /// A piece so many times as large as the writing may be digits with an edge across them.
@@ -28,12 +28,12 @@ const MOST_PLACES: usize = 4096;
 pub fn erase_steps(stages: &mut Stages, min_area: usize) -> Vec<Rect> {
     let pieces = std::mem::take(&mut stages.components);
     let (width, height) = (stages.gray.width(), stages.gray.height());
-    let least = LARGE * clean::writing_height(&pieces) as f32;
-    let stroke = clean::stroke_width(&pieces);
+    let least = LARGE * size::writing_height(&pieces) as f32;
+    let stroke = size::stroke_width(&pieces);
     let mut affordable = affordable();
     let suspect = |c: &Component| {
         (c.extent() as f32 > least || c.reaches_border(width, height))
-            && c.extent() >= THIN * clean::usual_width(std::iter::once(c))
+            && c.extent() >= THIN * size::usual_width(std::iter::once(c))
             && affordable(c)
     };
     let (suspects, mut pieces): (Vec<_>, Vec<_>) = pieces.into_iter().partition(suspect);
@@ -61,7 +61,7 @@ fn light(stages: &Stages, x: usize, y: usize) -> Option<f32> {
 /// Drops thin pieces that are nothing but an edge, such as a sheet's on a table: they are hardly darker
 /// than their darker side, compared with the brighter one and with what is written on one paper.
 fn drop_edges(pieces: &mut Vec<Component>, stages: &Stages) {
-    let stroke = clean::stroke_width(pieces);
+    let stroke = size::stroke_width(pieces);
     let lights: Vec<Option<Lights>> = pieces.iter().map(|c| lights(c, stroke, stages)).collect();
     let written = lights.iter().flatten().filter(|l| l.dark > SAME * l.bright);
     let Some(usual) = median(written.map(Lights::contrast)) else { return };

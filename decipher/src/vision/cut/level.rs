@@ -2,7 +2,7 @@
 
 use super::{Cutting, Part};
 use crate::image::{GrayImage, Rect};
-use crate::vision::{Component, Glyph, Mask, Run, clean, connected_components};
+use crate::vision::{Component, Glyph, Mask, Run, clean, connected_components, size};
 
 /// More pieces than this are no number but a texture.
 const MOST_PIECES: usize = 16;
@@ -53,7 +53,7 @@ fn grown(cores: &[Component], dark: &[f32], width: usize) -> Vec<u8> {
         }
     }
     let mut edge: Vec<usize> = (0..owners.len()).filter(|&at| owners[at] != NOBODY).collect();
-    for _ in 0..clean::stroke_width(cores).div_ceil(2) {
+    for _ in 0..size::stroke_width(cores).div_ceil(2) {
         let mut next = Vec::new();
         for at in edge {
             let x = at % width;
