@@ -361,7 +361,17 @@ impl Recognizer {
                 let part = |&i: &usize| {
                     (cutting.parts[i].glyph.clone(), probabilities[i].map(|p| CUT * p))
                 };
-                parts = Some(way.iter().map(part).collect());
+                let found: Vec<Found> = way.iter().map(part).collect();
+                parts = Some(match &found[..] {
+                    [(hook, p), (one, q)]
+                        if [p, q].iter().all(|p| best(p).0 == 1) && strokes::is_hook(hook, one) =>
+                    {
+                        let mut whole = [0.0; 10];
+                        whole[1] = CUT * sense;
+                        vec![(glyph.clone(), whole)]
+                    }
+                    _ => found,
+                });
             }
         }
         parts

@@ -1,10 +1,10 @@
-//! What looks like a digit and is none: strokes of pictures of something else, edges of a sheet, tears, dirt.
+//! Strokes that look like ones: of pictures of something else, edges of a sheet, tears, dirt, and the hook of a 1.
 
 use super::row::CERTAIN;
 use super::{Found, NO_DIGIT};
 use crate::image::GrayImage;
 use crate::metrics::best;
-use crate::vision;
+use crate::vision::{self, Glyph};
 
 /// How sure one can be of what is perhaps a stroke of something else, or dirt.
 const STROKE: f32 = 0.2;
@@ -15,6 +15,9 @@ const BARS: usize = 4;
 const EVEN: usize = 25;
 /// What is written has at least this part of the digits' darkness.
 const PALE: f32 = 0.5;
+/// The foot of a hook is at least this part of the height aside of its top, and of the foot of its 1; the tops are
+/// at most this part of it aside of each other.
+const ASIDE: f32 = 0.25;
 
 /// Whether these are the probabilities of a sure digit that is more than a stroke.
 fn is_more(p: &[f32; 10]) -> bool {
@@ -78,6 +81,25 @@ pub(super) fn is_apart(line: &[Found], i: usize, ink: &GrayImage, usual: u8) -> 
     begins && ends && (best(p).0 == 1 || best(p).1 < CERTAIN) && is_pale()
 }
 
+/// Whether what was cut into two ones is a single one with a hook nearly to its foot: they meet at their tops alone,
+/// and the first leans towards the second.
+pub(super) fn is_hook(hook: &Glyph, one: &Glyph) -> bool {
+    let middle = |glyph: &Glyph, y: usize| {
+        let runs = glyph.pieces.iter().flat_map(|piece| &piece.runs).filter(|run| run.y == y);
+        let (sum, count) = runs.fold((0, 0), |(sum, n), run| (sum + run.start + run.end, n + 2));
+        sum as f32 / count.max(1) as f32
+    };
+    let ends = |glyph: &Glyph| {
+        (middle(glyph, glyph.bounds.y), middle(glyph, glyph.bounds.bottom().saturating_sub(1)))
+    };
+    let ((hook_top, hook_foot), (one_top, one_foot)) = (ends(hook), ends(one));
+    let aside = ASIDE * hook.bounds.union(&one.bounds).height as f32;
+    hook.bounds.y.abs_diff(one.bounds.y) as f32 <= aside
+        && hook_top - hook_foot >= aside
+        && one_foot - hook_foot >= aside
+        && one_top - hook_top <= aside
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::sevens;
@@ -124,6 +146,24 @@ mod tests {
         assert_eq!(read(6, 0, 10), 0);
         // Few; written less evenly; with flags, which do not fill their bounds.
         assert_eq!((read(3, 0, 10), read(6, 8, 10), read(6, 0, 6)), (3, 6, 6));
+    }
+
+    #[test]
+    fn two_ones_that_meet_at_their_tops_are_one_with_a_hook() {
+        // A stroke of 100 rows from one column to another.
+        let stroke = |top: usize, foot: usize| {
+            let middle = |y: usize| (top * (99 - y) + foot * y) / 99;
+            let run = |y: usize| Run { y, start: middle(y), end: middle(y) + 6 };
+            let pieces = Component::of_runs((0..100).map(run).collect()).into_iter().collect();
+            Glyph::new(&GrayImage::filled(200, 100, 200), pieces, false)
+        };
+        let is_hook = |hook: [usize; 2], one: [usize; 2]| {
+            super::is_hook(&stroke(hook[0], hook[1]), &stroke(one[0], one[1]))
+        };
+        assert!(is_hook([60, 10], [64, 66]) && is_hook([60, 20], [66, 80]));
+        // Parallel; the arch of an n; a V; crossing at their feet.
+        assert!(!is_hook([60, 20], [90, 50]) && !is_hook([20, 20], [30, 70]));
+        assert!(!is_hook([10, 60], [100, 66]) && !is_hook([60, 40], [70, 42]));
     }
 
     /// Glyphs of 20 x 20 pixels side by side, of the given darkness, and the ink they are in.
