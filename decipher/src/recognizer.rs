@@ -238,6 +238,10 @@ impl Recognizer {
         }
         strokes::doubt_in_pictures_of_something_else(&mut lines);
         strokes::doubt_bars(&mut lines);
+        if let Some(height) = strokes::usual_height(&lines) {
+            let rings = lines.iter_mut().flatten().filter(|one| strokes::is_ring(one, height));
+            rings.for_each(|(_, p)| *p = strokes::doubted(p));
+        }
         hand::tell_by_likeness(&mut lines);
         let ink = &layout.stages.ink;
         let usual = strokes::usual_darkness(&lines, ink);

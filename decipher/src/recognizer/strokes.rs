@@ -2,7 +2,7 @@
 
 use super::row::CERTAIN;
 use super::{Found, NO_DIGIT};
-use crate::image::GrayImage;
+use crate::image::{GrayImage, Rect};
 use crate::metrics::best;
 use crate::vision::{self, Glyph};
 
@@ -15,6 +15,11 @@ const BARS: usize = 4;
 const EVEN: usize = 25;
 /// What is written has at least this part of the digits' darkness.
 const PALE: f32 = 0.5;
+/// A ring is more than so many times as high as digits, and than its stroke is broad.
+const RING: usize = 2;
+const THIN: usize = 8;
+/// Its width and height differ by at most one part in so many.
+const ROUND: usize = 8;
 /// The foot of a hook is at least this part of the height aside of its top, and of the foot of its 1; the tops are
 /// at most this part of it aside of each other.
 const ASIDE: f32 = 0.25;
@@ -63,6 +68,24 @@ pub(super) fn doubt_bars(lines: &mut [Vec<Found>]) {
     }
 }
 
+/// How high the sure digits of a picture are but for ones; `None` where too few tell.
+pub(super) fn usual_height(lines: &[Vec<Found>]) -> Option<usize> {
+    let sure = lines.iter().flatten().filter(|(_, p)| is_more(p));
+    let all: Vec<usize> = sure.map(|(glyph, _)| glyph.bounds.height).collect();
+    if all.len() < TELL { None } else { vision::median(all.into_iter()) }
+}
+
+/// The ring of a cup is no 0: one much higher than the `usual` digit, round and thin.
+pub(super) fn is_ring((glyph, p): &Found, usual: usize) -> bool {
+    let Rect { width, height, .. } = glyph.bounds;
+    let area: usize = glyph.pieces.iter().map(|piece| piece.area).sum();
+    // The way around is about 1.6 times its width and height together.
+    best(p).0 == 0
+        && height > RING * usual
+        && width.abs_diff(height) * ROUND <= height
+        && area * THIN < 8 * height * (width + height) / 5
+}
+
 /// How dark the sure digits of a picture are but for ones (their mean ink); `None` where too few
 /// tell.
 pub(super) fn usual_darkness(lines: &[Vec<Found>], ink: &GrayImage) -> Option<u8> {
@@ -105,7 +128,6 @@ mod tests {
     use super::super::tests::sevens;
     use super::super::{MIN_CONFIDENCE, Reading, Recognizer};
     use super::*;
-    use crate::image::Rect;
     use crate::vision::{Component, Run};
 
     #[test]
@@ -146,6 +168,30 @@ mod tests {
         assert_eq!(read(6, 0, 10), 0);
         // Few; written less evenly; with flags, which do not fill their bounds.
         assert_eq!((read(3, 0, 10), read(6, 8, 10), read(6, 0, 6)), (3, 6, 6));
+    }
+
+    #[test]
+    fn a_ring_much_larger_than_the_digits_is_no_nought() {
+        let (mut line, _) = inked(&[200; 4], sevens(&[0.99, 0.95, 0.92, 0.0]));
+        line[..3].iter_mut().for_each(|(glyph, _)| glyph.bounds.height = 20);
+        assert_eq!(usual_height(&[line.clone()]), Some(20));
+        assert_eq!(usual_height(&[line[1..].to_vec()]), None);
+        let mut ring = |width: usize, height: usize, stroke: usize| {
+            let row = |y: usize| match (stroke..height - stroke).contains(&y) {
+                true => vec![(0, stroke), (width - stroke, width)],
+                false => vec![(0, width)],
+            };
+            let run = |y| row(y).into_iter().map(move |(start, end)| Run { y, start, end });
+            let (glyph, p) = &mut line[3];
+            glyph.pieces =
+                Component::of_runs((0..height).flat_map(run).collect()).into_iter().collect();
+            glyph.bounds = Rect { x: 0, y: 0, width, height };
+            p[0] = 0.9;
+            is_ring(&line[3], 20)
+        };
+        assert!(ring(60, 60, 4));
+        // Broad, tall, or as high as digits are.
+        assert!(!ring(60, 60, 10) && !ring(40, 60, 4) && !ring(30, 30, 2));
     }
 
     #[test]
