@@ -20,8 +20,10 @@ const RING: usize = 2;
 const THIN: usize = 8;
 /// Its width and height differ by at most one part in so many.
 const ROUND: usize = 8;
-/// The foot of a hook is at least this part of the height aside of its top, and of the foot of its 1; the tops are
-/// at most this part of it aside of each other.
+/// The foot of a hook is at least this part of the height aside of its top, and of the foot of its 1: fewer of two
+/// touching ones lean so.
+const LEAN: f32 = 0.35;
+/// The tops of both are at most this part of the height aside of each other, and one above the other.
 const ASIDE: f32 = 0.25;
 
 /// Whether these are the probabilities of a sure digit that is more than a stroke.
@@ -116,10 +118,11 @@ pub(super) fn is_hook(hook: &Glyph, one: &Glyph) -> bool {
         (middle(glyph, glyph.bounds.y), middle(glyph, glyph.bounds.bottom().saturating_sub(1)))
     };
     let ((hook_top, hook_foot), (one_top, one_foot)) = (ends(hook), ends(one));
-    let aside = ASIDE * hook.bounds.union(&one.bounds).height as f32;
+    let height = hook.bounds.union(&one.bounds).height as f32;
+    let (lean, aside) = (LEAN * height, ASIDE * height);
     hook.bounds.y.abs_diff(one.bounds.y) as f32 <= aside
-        && hook_top - hook_foot >= aside
-        && one_foot - hook_foot >= aside
+        && hook_top - hook_foot >= lean
+        && one_foot - hook_foot >= lean
         && one_top - hook_top <= aside
 }
 
