@@ -153,8 +153,18 @@ impl Recognizer {
                 best = other;
             }
         }
-        let is_blank = best.0.stages.threshold.is_none();
-        if is_blank || vision::is_crop(picture.width(), picture.height()) {
+        if best.0.stages.threshold.is_none() {
+            return best;
+        }
+        if vision::is_crop(picture.width(), picture.height()) {
+            // Of a digit cut out to its edges, more than half may be ink.
+            if confidence_of_one(&best.1) < SURE {
+                let other = read(Look::Inverted);
+                let fills = other.0.stages.digits.iter().all(|bounds| fills(bounds, picture));
+                if fills && confidence_of_one(&other.1) >= SURE {
+                    best = other;
+                }
+            }
             return best;
         }
         let makes_sense = |reading: &Reading| reading.digits().count() > FEW * reading.unsure.len();
@@ -379,6 +389,24 @@ impl Recognizer {
             }
         }
         parts
+    }
+}
+
+/// Whether a digit reaches all four edges of the picture, but for a few pixels.
+fn fills(digit: &Rect, picture: &GrayImage) -> bool {
+    let (width, height) = (picture.width(), picture.height());
+    let margin = 2 + width.max(height) / 32;
+    digit.x.max(digit.y) <= margin
+        && digit.right() + margin >= width
+        && digit.bottom() + margin >= height
+}
+
+/// How sure it is that just one digit was read: 0 if there is something else.
+fn confidence_of_one(reading: &Reading) -> f32 {
+    let mut digits = reading.digits();
+    match (digits.next(), digits.next()) {
+        (Some(one), None) if reading.unsure.is_empty() => one.confidence,
+        _ => 0.0,
     }
 }
 

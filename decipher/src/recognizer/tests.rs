@@ -54,6 +54,26 @@ fn an_uncertain_glyph_is_what_it_and_its_neighbours_are_on_average() {
     assert!((5..35).contains(&uncertain), "{uncertain} are uncertain");
 }
 
+#[test]
+fn digits_cut_out_to_the_edges_of_their_ink_are_read() {
+    let (recognizer, digits) = (Recognizer::bundled(), crate::data::sample());
+    let read = |i: usize, light_on_dark: bool| {
+        let flip = if light_on_dark { 0 } else { 255 };
+        let whole = GrayImage::new(28, 28, digits.image(i).iter().map(|v| v ^ flip).collect());
+        let inked = |x: usize, y: usize| digits.image(i)[28 * y + x] > 0;
+        let columns: Vec<usize> = (0..28).filter(|&x| (0..28).any(|y| inked(x, y))).collect();
+        let rows: Vec<usize> = (0..28).filter(|&y| (0..28).any(|x| inked(x, y))).collect();
+        let (x, y) = (columns[0], rows[0]);
+        let (width, height) = (columns[columns.len() - 1] + 1 - x, rows[rows.len() - 1] + 1 - y);
+        let cut_out = whole.crop(&Rect { x, y, width, height });
+        recognizer.read(&cut_out).text() == digits.label(i).to_string()
+    };
+    for light_on_dark in [false, true] {
+        let right = (0..100).filter(|&i| read(i, light_on_dark)).count();
+        assert!(right >= 95, "{right} of 100 are read, {light_on_dark}");
+    }
+}
+
 /// Writes digits of the sample side by side, black on what is there, 28 x 28 pixels each.
 fn write(picture: &mut GrayImage, row: &[u8], (left, top): (usize, usize)) {
     let (digits, width) = (crate::data::sample(), picture.width());
