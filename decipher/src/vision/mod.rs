@@ -151,8 +151,8 @@ pub fn segment_on(picture: &GrayImage, look: Look) -> Layout {
         clean::drop_rules(&mut pieces, width, height);
     }
     clean::keep_largest(&mut pieces, MOST_PIECES);
-    let rings = clean::drop_rings(&mut pieces, !stages.rules.is_empty());
-    stages.surroundings.extend(rings);
+    let erased = [&stages.rules[..], &stages.surroundings].concat();
+    stages.surroundings.extend(clean::drop_rings(&mut pieces, &erased));
     if look != Look::AllInk && !is_crop(width, height) {
         let lines = rules::erase_baselines(&mut pieces, &stages.ink, least_area(width, height));
         stages.rules.extend(lines);
@@ -177,8 +177,8 @@ pub fn single_on(picture: &GrayImage, look: Look) -> Layout {
     let mut pieces = stages.components.clone();
     clean::drop_borders(&mut pieces, picture.width(), picture.height());
     clean::keep_largest(&mut pieces, MOST_PIECES);
-    let rings = clean::drop_rings(&mut pieces, !stages.rules.is_empty());
-    stages.surroundings.extend(rings);
+    let erased = [&stages.rules[..], &stages.surroundings].concat();
+    stages.surroundings.extend(clean::drop_rings(&mut pieces, &erased));
     clean::keep_main(&mut pieces, picture.width(), picture.height());
     let groups = if pieces.is_empty() { vec![] } else { vec![(0..pieces.len()).collect()] };
     let lines = arrange(&mut stages, &pieces, &groups);
