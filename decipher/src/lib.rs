@@ -10,6 +10,7 @@ pub mod calibrate;
 pub mod data;
 pub mod distort;
 pub mod draw;
+pub mod file;
 mod half;
 pub mod image;
 pub mod inside;

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use decipher_nn::{Inputs, Loss, Network, Params, SparseMatrix, Workspaces, padded};
@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::data::Dataset;
+use crate::file::write_whole;
 use crate::half;
 
 /// The version of the file format that this program writes, and the only one it reads.
@@ -243,26 +244,13 @@ impl Model {
         self.params.values_mut().iter_mut().for_each(|v| *v = half::to_f32(half::from_f32(*v)));
     }
 
-    /// Writes the model to `path`: to a neighbouring file first, which then takes its place, so
-    /// that there is the old file or the new one, never half of one.
+    /// Writes the model to `path`, by [`write_whole`].
     ///
     /// # Errors
     /// If the file system does not let it.
     pub fn save(&self, path: &Path) -> Result<(), ModelError> {
-        let io = |source| ModelError::Io { path: path.into(), source };
-        let mut neighbour = path.as_os_str().to_owned();
-        neighbour.push(format!(".{}.part", std::process::id()));
-        let neighbour = PathBuf::from(neighbour);
-        let write = || {
-            let mut file = File::create(&neighbour)?;
-            file.write_all(&self.to_bytes())?;
-            file.sync_all()?;
-            std::fs::rename(&neighbour, path)
-        };
-        write().map_err(|source| {
-            let _ = std::fs::remove_file(&neighbour);
-            io(source)
-        })
+        write_whole(path, &self.to_bytes())
+            .map_err(|source| ModelError::Io { path: path.into(), source })
     }
 
     /// Reads a model file.

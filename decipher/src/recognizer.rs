@@ -19,6 +19,7 @@ mod strokes;
 pub use reading::{Digit, Mark, Place, Reading, TextLine, Unsure};
 
 use row::Row;
+use strokes::Usual;
 
 /// Below this confidence, what was found is not called a digit. What other values make of digits and
 /// of what is none is in RECORDS.md.
@@ -160,8 +161,10 @@ impl Recognizer {
             // Of a digit cut out to its edges, more than half may be ink.
             if confidence_of_one(&best.1) < SURE {
                 let other = read(Look::Inverted);
-                let fills = other.0.stages.digits.iter().all(|bounds| fills(bounds, picture));
-                if fills && confidence_of_one(&other.1) >= SURE {
+                let digit = other.0.stages.digits.first();
+                if digit.is_some_and(|bounds| fills(bounds, picture))
+                    && confidence_of_one(&other.1) >= SURE
+                {
                     best = other;
                 }
             }
@@ -248,33 +251,29 @@ impl Recognizer {
         }
         strokes::doubt_in_pictures_of_something_else(&mut lines);
         strokes::doubt_bars(&mut lines);
-        if let Some(height) = strokes::usual_height(&lines) {
-            let rings = lines.iter_mut().flatten().filter(|one| strokes::is_ring(one, height));
-            rings.for_each(|(_, p)| *p = strokes::doubted(p));
-        }
         hand::tell_by_likeness(&mut lines);
         let ink = &layout.stages.ink;
-        let usual = strokes::usual_darkness(&lines, ink);
+        let usual = Usual::of(&lines, ink);
         let mut reading = Reading::default();
         lines.into_iter().for_each(|found| self.report(found, ink, usual, &mut reading));
         reading
     }
 
     /// Adds what was found in a line to the `reading` of a picture with that `ink`, and digits of
-    /// `usual` darkness.
+    /// `usual` darkness and height.
     fn report(
         &self,
         mut found: Vec<Found>,
         ink: &GrayImage,
-        usual: Option<u8>,
+        usual: Option<Usual>,
         reading: &mut Reading,
     ) {
-        let is_apart = |i| usual.is_some_and(|usual| strokes::is_apart(&found, i, ink, usual));
-        let apart: Vec<bool> = (0..found.len()).map(is_apart).collect();
-        let written = found.iter().zip(&apart).filter(|(_, is_apart)| !**is_apart);
+        let is_foreign = |i| usual.is_some_and(|u| strokes::is_foreign(&found, i, ink, u));
+        let foreign: Vec<bool> = (0..found.len()).map(is_foreign).collect();
+        let written = found.iter().zip(&foreign).filter(|(_, is_foreign)| !**is_foreign);
         let row = Row::new(written.map(|((glyph, p), _)| (glyph, p)));
-        for ((_, p), is_apart) in found.iter_mut().zip(apart) {
-            *p = if is_apart { strokes::doubted(p) } else { row.believe(p) };
+        for ((_, p), is_foreign) in found.iter_mut().zip(foreign) {
+            *p = if is_foreign { strokes::doubted(p) } else { row.believe(p) };
         }
         doubt_parts_of_words(&mut found);
         let bounds = bounds_of(&found).into_iter().reduce(|a, b| a.union(&b));
@@ -362,7 +361,7 @@ impl Recognizer {
     /// sense so than as a `whole`.
     fn cut(&self, layout: &Layout, glyph: &Glyph, whole: &[f32; 10]) -> Option<Vec<Found>> {
         let mut most = best(whole).1;
-        let mut parts = None;
+        let mut parts: Option<Vec<Found>> = None;
         let cutter = vision::Cutter::new(&layout.stages.ink, glyph)?;
         for cutting in (0..vision::WAYS).filter_map(|way| cutter.cutting(way)) {
             let glyphs = cutting.parts.iter().map(|part| &part.glyph);
@@ -375,18 +374,18 @@ impl Recognizer {
                 let part = |&i: &usize| {
                     (cutting.parts[i].glyph.clone(), probabilities[i].map(|p| CUT * p))
                 };
-                let found: Vec<Found> = way.iter().map(part).collect();
-                parts = Some(match &found[..] {
-                    [(hook, p), (one, q)]
-                        if [p, q].iter().all(|p| best(p).0 == 1) && strokes::is_hook(hook, one) =>
-                    {
-                        let mut whole = [0.0; 10];
-                        whole[1] = CUT * sense;
-                        vec![(glyph.clone(), whole)]
-                    }
-                    _ => found,
-                });
+                parts = Some(way.iter().map(part).collect());
             }
+        }
+        if let Some([(hook, p), (one, q)]) = parts.as_deref()
+            && [p, q].iter().all(|p| best(p).0 == 1)
+            && strokes::is_hook(hook, one)
+        {
+            // Of the rest, the network says what else the whole may be.
+            let sure = CUT * most;
+            let mut hooked = whole.map(|p| (1.0 - sure) * p);
+            hooked[1] = sure;
+            return Some(vec![(glyph.clone(), hooked)]);
         }
         parts
     }

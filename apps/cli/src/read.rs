@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use decipher::draw::{self, Canvas};
+use decipher::file::write_whole;
 use decipher::model::Model;
 use decipher::recognizer::{MIN_CONFIDENCE, Recognizer};
 use decipher::vision::{self, DecodeError, Layout, Limits};
@@ -214,7 +215,7 @@ fn read(
     }
     if let (Some(path), Some(bytes)) = (&arguments.annotate, bytes) {
         let colours = Canvas::decode(&bytes, &Limits::default())?;
-        std::fs::write(path, draw::annotated(colours, &reading).png())
+        write_whole(path, &draw::annotated(colours, &reading).png())
             .with_context(|| format!("--annotate {}", names::printed(path)))?;
     }
     Ok((picture, reading))
@@ -240,7 +241,7 @@ fn debug(layout: &Layout, prefix: &Path) -> Result<()> {
         let mut path = prefix.as_os_str().to_owned();
         path.push(format!("-{name}.png"));
         let path = PathBuf::from(path);
-        std::fs::write(&path, vision::encode_png(picture))
+        write_whole(&path, &vision::encode_png(picture))
             .with_context(|| format!("--debug-dir: {}", names::printed(&path)))?;
     }
     Ok(())

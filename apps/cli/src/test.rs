@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use decipher::data::{Dataset, find_mnist, load_mnist_test};
+use decipher::file::write_whole;
 use decipher::metrics::{ConfusionMatrix, Evaluation, interval_95};
 use decipher::model::{Model, vote};
 use decipher::svg;
@@ -49,7 +50,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
     };
     let evaluation = Evaluation::of(&vote(&models, digits.images()), &digits);
     if let Some(path) = &arguments.mistakes {
-        std::fs::write(path, svg::mistakes(&digits, &evaluation.mistakes))
+        write_whole(path, svg::mistakes(&digits, &evaluation.mistakes).as_bytes())
             .with_context(|| format!("--mistakes {}", path.display()))?;
     }
     let text = match arguments.format {

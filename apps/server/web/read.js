@@ -15,7 +15,7 @@ const STAGES = {
   "2-ink": ["Ink", "Light and shadow divided out. Dark is ink."],
   "3-mask": ["Ink or paper", "A threshold decides for each pixel."],
   "4-components": ["Pieces", "Pixels that touch are one piece."],
-  "5-erased": ["Left out", "Boxes around lines, frames, stains and shadows that are no writing."],
+  "5-erased": ["Erased", "Boxes around lines, rings, stains and shadows that were erased."],
   "6-digits": ["Digits", "Specks are gone, broken digits joined."],
   "7-lines": ["Lines", "In reading order."],
 };

@@ -24,6 +24,7 @@ mod files;
 #[cfg(test)]
 mod tests;
 
+use crate::file::write_whole;
 pub use files::MNIST_MIRRORS;
 use files::{MNIST, Wanted};
 
@@ -263,17 +264,8 @@ fn unpack(file: &Wanted, part: &Path, dir: &Path, resumed: bool) -> Result<(), F
         Ok(_) if plain.len() as u64 != file.size => "has the wrong size".into(),
         Ok(_) if !file.is(&plain) => "has the wrong SHA-256".into(),
         Ok(_) => {
-            let (new, path) = (dir.join(format!("{}.new", file.name)), dir.join(file.name));
-            let write = || {
-                let mut output = File::create(&new)?;
-                output.write_all(&plain)?;
-                output.sync_all()?;
-                fs::rename(&new, &path)
-            };
-            if let Err(error) = write() {
-                let _ = fs::remove_file(&new); // the first error is the one to tell
-                return Err(here(&path)(error));
-            }
+            let path = dir.join(file.name);
+            write_whole(&path, &plain).map_err(here(&path))?;
             return discard(part);
         }
     };

@@ -1,4 +1,5 @@
-//! Strokes that look like ones: of pictures of something else, edges of a sheet, tears, dirt, and the hook of a 1.
+//! What looks like a digit and is none: strokes of pictures of something else, edges of a sheet, tears, dirt, the
+//! ring of a cup, and the hook of a 1.
 
 use super::row::CERTAIN;
 use super::{Found, NO_DIGIT};
@@ -15,8 +16,9 @@ const BARS: usize = 4;
 const EVEN: usize = 25;
 /// What is written has at least this part of the digits' darkness.
 const PALE: f32 = 0.5;
-/// A ring is more than so many times as high as digits, and than its stroke is broad.
+/// A ring is more than so many times as high as digits.
 const RING: usize = 2;
+/// It is more than so many times as high as its stroke is broad.
 const THIN: usize = 8;
 /// Its width and height differ by at most one part in so many.
 const ROUND: usize = 8;
@@ -70,15 +72,8 @@ pub(super) fn doubt_bars(lines: &mut [Vec<Found>]) {
     }
 }
 
-/// How high the sure digits of a picture are but for ones; `None` where too few tell.
-pub(super) fn usual_height(lines: &[Vec<Found>]) -> Option<usize> {
-    let sure = lines.iter().flatten().filter(|(_, p)| is_more(p));
-    let all: Vec<usize> = sure.map(|(glyph, _)| glyph.bounds.height).collect();
-    if all.len() < TELL { None } else { vision::median(all.into_iter()) }
-}
-
-/// The ring of a cup is no 0: one much higher than the `usual` digit, round and thin.
-pub(super) fn is_ring((glyph, p): &Found, usual: usize) -> bool {
+/// The ring of a cup is no 0: one much higher than the usual digit, which is as high as that; round and thin.
+fn is_ring((glyph, p): &Found, usual: usize) -> bool {
     let Rect { width, height, .. } = glyph.bounds;
     let area: usize = glyph.pieces.iter().map(|piece| piece.area).sum();
     // The way around is about 1.6 times its width and height together.
@@ -88,17 +83,36 @@ pub(super) fn is_ring((glyph, p): &Found, usual: usize) -> bool {
         && area * THIN < 8 * height * (width + height) / 5
 }
 
-/// How dark the sure digits of a picture are but for ones (their mean ink); `None` where too few
-/// tell.
-pub(super) fn usual_darkness(lines: &[Vec<Found>], ink: &GrayImage) -> Option<u8> {
-    let sure = lines.iter().flatten().filter(|(_, p)| is_more(p));
-    let all: Vec<u8> = sure.map(|(glyph, _)| glyph.darkness(ink)).collect();
-    if all.len() < TELL { None } else { vision::median(all.into_iter()) }
+/// What the sure digits of a picture are like but for ones.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Usual {
+    /// Their mean ink.
+    pub darkness: u8,
+    /// In pixels.
+    pub height: usize,
+}
+
+impl Usual {
+    /// `None` where too few tell.
+    pub fn of(lines: &[Vec<Found>], ink: &GrayImage) -> Option<Self> {
+        let sure = || lines.iter().flatten().filter(|(_, p)| is_more(p));
+        if sure().count() < TELL {
+            return None;
+        }
+        let darkness = vision::median(sure().map(|(glyph, _)| glyph.darkness(ink)))?;
+        let height = vision::median(sure().map(|(glyph, _)| glyph.bounds.height))?;
+        Some(Self { darkness, height })
+    }
+}
+
+/// Whether thing `i` of a line is none of the digits, which are as usual.
+pub(super) fn is_foreign(line: &[Found], i: usize, ink: &GrayImage, usual: Usual) -> bool {
+    is_apart(line, i, ink, usual.darkness) || is_ring(&line[i], usual.height)
 }
 
 /// Edges of a sheet, tears, hairs and dirt are no digits: whether thing `i` of a line stands alone, is
-/// much paler than the `usual` digit, and is a 1 or something of which the network is not sure.
-pub(super) fn is_apart(line: &[Found], i: usize, ink: &GrayImage, usual: u8) -> bool {
+/// much paler than the digits usually are, and is a 1 or something of which the network is not sure.
+fn is_apart(line: &[Found], i: usize, ink: &GrayImage, usual: u8) -> bool {
     let (glyph, p) = &line[i];
     let begins = i == 0 || glyph.gap_before;
     let ends = line.get(i + 1).is_none_or(|(next, _)| next.gap_before);
@@ -106,8 +120,8 @@ pub(super) fn is_apart(line: &[Found], i: usize, ink: &GrayImage, usual: u8) -> 
     begins && ends && (best(p).0 == 1 || best(p).1 < CERTAIN) && is_pale()
 }
 
-/// Whether what was cut into two ones is a single one with a hook nearly to its foot: they meet at their tops alone,
-/// and the first leans towards the second.
+/// Whether what was cut into two ones is a single one with a hook nearly to its foot: their tops are close together,
+/// the first leans towards the second, and their feet are far apart.
 pub(super) fn is_hook(hook: &Glyph, one: &Glyph) -> bool {
     let middle = |glyph: &Glyph, y: usize| {
         let runs = glyph.pieces.iter().flat_map(|piece| &piece.runs).filter(|run| run.y == y);
@@ -176,9 +190,7 @@ mod tests {
     #[test]
     fn a_ring_much_larger_than_the_digits_is_no_nought() {
         let (mut line, _) = inked(&[200; 4], sevens(&[0.99, 0.95, 0.92, 0.0]));
-        line[..3].iter_mut().for_each(|(glyph, _)| glyph.bounds.height = 20);
-        assert_eq!(usual_height(&[line.clone()]), Some(20));
-        assert_eq!(usual_height(&[line[1..].to_vec()]), None);
+        let ink = GrayImage::filled(80, 60, 200);
         let mut ring = |width: usize, height: usize, stroke: usize| {
             let row = |y: usize| match (stroke..height - stroke).contains(&y) {
                 true => vec![(0, stroke), (width - stroke, width)],
@@ -190,7 +202,12 @@ mod tests {
                 Component::of_runs((0..height).flat_map(run).collect()).into_iter().collect();
             glyph.bounds = Rect { x: 0, y: 0, width, height };
             p[0] = 0.9;
-            is_ring(&line[3], 20)
+            let usual = Usual::of(&[line.clone()], &ink);
+            assert_eq!(usual.map(|usual| usual.height), Some(20));
+            // The digits beside it do not make it likelier.
+            let mut reading = Reading::default();
+            Recognizer::bundled().report(line.clone(), &ink, usual, &mut reading);
+            reading.digits().count() == 3
         };
         assert!(ring(60, 60, 4));
         // Broad, tall, or as high as digits are.
@@ -232,8 +249,8 @@ mod tests {
             let (mut line, ink) =
                 inked(&[200, 180, 190, darkness], sevens(&[0.99, 0.95, 0.92, 0.0]));
             (line[3].0.gap_before, line[3].1[digit]) = (gap_before, confidence);
-            let usual = usual_darkness(&[line.clone()], &ink);
-            assert_eq!(usual, Some(190));
+            let usual = Usual::of(&[line.clone()], &ink);
+            assert_eq!(usual, Some(Usual { darkness: 190, height: 20 }));
             let mut reading = Reading::default();
             Recognizer::bundled().report(line, &ink, usual, &mut reading);
             reading.digits().count() == 4
@@ -253,7 +270,8 @@ mod tests {
             line[0].1[1] = 0.99;
             line[1].0.gap_before = true;
             let mut reading = Reading::default();
-            Recognizer::bundled().report(line, &ink, Some(200), &mut reading);
+            let usual = Some(Usual { darkness: 200, height: 20 });
+            Recognizer::bundled().report(line, &ink, usual, &mut reading);
             reading.digits().last().unwrap().confidence
         };
         assert!(believed(50) == 0.4 && believed(150) > 0.4);
@@ -269,8 +287,8 @@ mod tests {
         assert!(apart(true) && !apart(false));
         // Two sure digits do not tell, nor do ones.
         let (mut line, ink) = inked(&[200; 3], sevens(&[0.99, 0.95, 0.8]));
-        assert_eq!(usual_darkness(&[line.clone()], &ink), None);
+        assert_eq!(Usual::of(&[line.clone()], &ink), None);
         line.iter_mut().for_each(|(_, p)| p[1] = 1.0);
-        assert_eq!(usual_darkness(&[line], &ink), None);
+        assert_eq!(Usual::of(&[line], &ink), None);
     }
 }

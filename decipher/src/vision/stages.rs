@@ -20,8 +20,8 @@ pub struct Stages {
     pub mask: Mask,
     /// Lines of the paper that were erased, and bounds of tables, whose ink stays in the mask.
     pub rules: Vec<Rect>,
-    /// Where edges of shadows, what reaches into the picture from its border, stains and rings around digits
-    /// were taken off.
+    /// Where edges of shadows, what reaches into the picture from its border, stains, and rings and frames around
+    /// digits were taken off.
     pub surroundings: Vec<Rect>,
     /// All pieces of ink but single pixels of noise.
     pub components: Vec<Component>,
