@@ -153,7 +153,7 @@ pub struct Model {
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// The file system said no.
-    #[error("model {}: {source}", path.display())]
+    #[error("model {}", path.display())]
     Io {
         /// The file.
         path: PathBuf,

@@ -105,6 +105,13 @@ impl Recognizer {
     /// As [`Recognizer::read`], or as [`Recognizer::read_single`] where `single`; with what was
     /// found in the picture, stage by stage.
     pub fn explain(&self, picture: &GrayImage, single: bool) -> (Layout, Reading) {
+        if self.min_confidence != MIN_CONFIDENCE {
+            // How the picture is looked at does not depend on what is reported.
+            let usual = Self { min_confidence: MIN_CONFIDENCE, ..self.clone() };
+            let (layout, _) = usual.explain(picture, single);
+            let reading = self.read_layout(&layout);
+            return (layout, reading);
+        }
         if single {
             return self.best_look(picture, vision::single_on);
         }

@@ -1,5 +1,5 @@
 //! Teaching: a model trains further on a person's own digits, mixed with the built-in ones so
-//! that nothing is forgotten.
+//! that little is forgotten.
 
 use decipher_nn::{Init, Layer, Rng, Schedule};
 

@@ -23,6 +23,7 @@ use decipher::recipe::RecipeError;
 /// Reads handwritten digits: trains networks, tests them, and reads your own pictures.
 #[derive(Parser)]
 #[command(
+    name = "decipher",
     version,
     after_help = "Examples:
   decipher read photo.jpg               what does it say?

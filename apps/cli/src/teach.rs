@@ -16,7 +16,7 @@ use crate::train::{Format, thread_count};
 
 /// Teach a network your own hand
 ///
-/// It is trained further on your digits, mixed with built-in ones so that nothing is forgotten.
+/// It is trained further on your digits, mixed with built-in ones so that little is forgotten.
 /// A quarter of your digits is held back to see what it was good for.
 #[derive(clap::Args)]
 pub struct Arguments {

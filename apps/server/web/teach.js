@@ -26,7 +26,7 @@ export class TeachView {
     const next = h("button", { class: "primary", title: "It joins your digits", onclick: () => attempt(() => this.keep()) }, "Keep this one");
     this.pad.canvas.addEventListener("keydown", (event) => event.key === "Enter" && next.click());
     this.root = h("div", null,
-      intro("Teach it your hand", "Every hand is different. Show the network yours; it trains further on your digits, mixed with built-in ones so that it forgets nothing, and you see whether it helped before you decide."),
+      intro("Teach it your hand", "Every hand is different. Show the network yours; it trains further on your digits, mixed with built-in ones so that it forgets little, and you see whether it helped before you decide."),
       h("ol", { class: "steps card" },
         h("li", null, h("span", null, "Collect digits: write some here, or click a misread digit under Read and say what it is.")),
         h("li", null, h("span", null, "Teach. It takes a second or two. A quarter of your digits is held back to measure with.")),

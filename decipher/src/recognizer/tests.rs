@@ -74,6 +74,28 @@ fn digits_cut_out_to_the_edges_of_their_ink_are_read() {
     }
 }
 
+#[test]
+fn what_is_reported_changes_neither_boxes_nor_confidences() {
+    let mut recognizer = Recognizer::bundled();
+    // Its shadow is looked at in several ways.
+    let picture = std::fs::read("../samples/number.jpg").unwrap();
+    let picture = vision::decode(&picture, &vision::Limits::default()).unwrap();
+    let mut all = |least: f32| {
+        recognizer.min_confidence = least;
+        let reading = recognizer.read(&picture);
+        let unsure = reading.unsure.iter().map(|u| (u.bounds, u.candidates[0].1));
+        let mut all: Vec<(Rect, f32)> =
+            reading.digits().map(|d| (d.bounds, d.confidence)).chain(unsure).collect();
+        all.sort_by_key(|(bounds, _)| bounds.x);
+        all
+    };
+    let usual = all(MIN_CONFIDENCE);
+    assert!(usual.len() >= 5, "{usual:?}");
+    for least in [0.0, 0.5, 0.9, 0.95, 0.99, 1.0] {
+        assert_eq!(all(least), usual, "{least}");
+    }
+}
+
 /// Writes digits of the sample side by side, black on what is there, 28 x 28 pixels each.
 fn write(picture: &mut GrayImage, row: &[u8], (left, top): (usize, usize)) {
     let (digits, width) = (crate::data::sample(), picture.width());
