@@ -4,7 +4,7 @@ mod rings;
 mod tables;
 
 use super::join::distance;
-use super::size::{SPECK, usual_width, writing_height};
+use super::size::{SPECK, usual_width, width_of, writing_height};
 use super::{Component, LEGIBLE, Run, median};
 use crate::image::Rect;
 pub use rings::drop_rings;
@@ -41,15 +41,14 @@ pub fn drop_rules(components: &mut Vec<Component>, width: usize, height: usize) 
 /// Next to these even a digit would look like a speck. All stays where there is no writing: at least
 /// two pieces for each of them that are much longer than thick, and not cut off.
 pub fn drop_things(components: &mut Vec<Component>, width: usize, height: usize) -> Vec<Rect> {
-    let thick = |c: &Component| usual_width(std::iter::once(c));
     let cut_off = |c: &Component| c.reaches_border(width, height);
-    let is_written = |c: &&Component| c.extent() >= WRITTEN * thick(c) && !cut_off(c);
+    let is_written = |c: &&Component| c.extent() >= WRITTEN * width_of(c) && !cut_off(c);
     let written: Vec<&Component> = components.iter().filter(is_written).collect();
     let (largest, thickest) = (
         THING * writing_height(written.iter().copied()),
         THING * usual_width(written.iter().copied()),
     );
-    let is_thing = |c: &Component| c.extent() > largest && (cut_off(c) || thick(c) > thickest);
+    let is_thing = |c: &Component| c.extent() > largest && (cut_off(c) || width_of(c) > thickest);
     let things: Vec<Rect> = components.iter().filter(|c| is_thing(c)).map(|c| c.bounds).collect();
     if written.len() < 2 * things.len() {
         return vec![];

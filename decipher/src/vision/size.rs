@@ -32,6 +32,11 @@ pub fn usual_width<'a>(pieces: impl Iterator<Item = &'a Component>) -> usize {
     usual_length(pieces.flat_map(|c| &c.runs))
 }
 
+/// The same of one piece.
+pub fn width_of(piece: &Component) -> usize {
+    usual_width(std::iter::once(piece))
+}
+
 /// The median length of runs, 0 if there are none.
 pub fn usual_length<'a>(runs: impl Iterator<Item = &'a Run>) -> usize {
     median(runs.map(|r| r.end - r.start)).unwrap_or(0)

@@ -22,9 +22,8 @@ pub fn erase_stains(
     ink: &GrayImage,
     min_area: usize,
 ) -> Vec<Rect> {
-    let is_written = |c: &&Component| {
-        c.extent() >= LEGIBLE && c.extent() >= THIN * size::usual_width(std::iter::once(*c))
-    };
+    let is_written =
+        |c: &&Component| c.extent() >= LEGIBLE && c.extent() >= THIN * size::width_of(c);
     let extents = components.iter().filter(is_written).map(|c| c.extent() as f32);
     let Some(least) = median(extents).map(|extent| LARGE * extent) else { return vec![] };
     let is_large = |c: &Component| c.extent() as f32 > least;

@@ -33,7 +33,7 @@ pub fn erase_steps(stages: &mut Stages, min_area: usize) -> Vec<Rect> {
     let mut affordable = affordable();
     let suspect = |c: &Component| {
         (c.extent() as f32 > least || c.reaches_border(width, height))
-            && c.extent() >= THIN * size::usual_width(std::iter::once(c))
+            && c.extent() >= THIN * size::width_of(c)
             && affordable(c)
     };
     let (suspects, mut pieces): (Vec<_>, Vec<_>) = pieces.into_iter().partition(suspect);

@@ -2,7 +2,7 @@
 
 use super::WRITTEN;
 use crate::image::Rect;
-use crate::vision::size::usual_width;
+use crate::vision::size::width_of;
 use crate::vision::{Component, LEGIBLE};
 
 /// Drops what was drawn around digits: circles, frames, the boxes of a form, and the edge of a sheet. Sides may
@@ -12,27 +12,27 @@ pub fn drop_rings(components: &mut Vec<Component>, erased: &[Rect]) -> Vec<Rect>
         return vec![];
     }
     let least = if erased.is_empty() { 4 } else { 3 };
-    let stroke = |c: &Component| usual_width(std::iter::once(c));
-    let is_ring = |ring: &Component| {
+    let widths: Vec<usize> = components.iter().map(width_of).collect();
+    let is_ring = |(ring, ring_width): (&Component, &usize)| {
         let size = ring.bounds.width.min(ring.bounds.height);
         // A spot in a 0 is smaller, or no stroke as broad as that.
-        let is_written = |c: &Component| {
+        let is_written = |c: &Component, width: usize| {
             c.extent() * WRITTEN_SIZE >= size
-                && c.extent() >= WRITTEN * stroke(c)
-                && stroke(c) >= stroke(ring)
+                && c.extent() >= WRITTEN * width
+                && width >= *ring_width
         };
-        let is_large = |c: &&Component| {
-            c.extent() >= LEGIBLE && (c.extent() * ENCLOSED_SIZE >= size || is_written(c))
+        let is_large = |(c, width): &(&Component, &usize)| {
+            c.extent() >= LEGIBLE && (c.extent() * ENCLOSED_SIZE >= size || is_written(c, **width))
         };
-        let is_inside = |c: &&Component| sides_of(c, ring, erased) >= least;
-        let mut inside = components.iter().filter(is_large).filter(is_inside);
+        let large = components.iter().zip(&widths).filter(is_large).map(|(c, _)| c);
+        let mut inside = large.filter(|c| sides_of(c, ring, erased) >= least);
         // A slash in a 0 does not always touch it.
         let is_zero = |c: &Component| {
             ring.bounds.height * 4 > ring.bounds.width * 5 && c.area * 5 < c.extent() * c.extent()
         };
         inside.next().is_some_and(|c| !is_zero(c) || inside.next().is_some())
     };
-    let mut rings = components.iter().map(is_ring).collect::<Vec<_>>().into_iter();
+    let mut rings = components.iter().zip(&widths).map(is_ring).collect::<Vec<_>>().into_iter();
     components.extract_if(.., |_| rings.next() == Some(true)).map(|ring| ring.bounds).collect()
 }
 

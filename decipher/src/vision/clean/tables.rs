@@ -2,16 +2,15 @@
 
 use super::THING;
 use crate::image::Rect;
-use crate::vision::size::{usual_width, writing_height};
+use crate::vision::size::{width_of, writing_height};
 use crate::vision::{Component, LEGIBLE};
 
 /// Drops the lines of tables and puzzles, whose size would pass for that of the writing: lattices, which
 /// are much larger than each of many written pieces in their bounds, and then what is narrow and much
 /// longer than writing is high. Returns where they were.
 pub fn drop_tables(components: &mut Vec<Component>) -> Vec<Rect> {
-    let is_written = |c: &&Component| {
-        c.extent() >= LEGIBLE && 2 * c.extent() >= BLURRED * usual_width(std::iter::once(*c))
-    };
+    let is_written =
+        |c: &&Component| c.extent() >= LEGIBLE && 2 * c.extent() >= BLURRED * width_of(c);
     let written: Vec<Rect> = components.iter().filter(is_written).map(|c| c.bounds).collect();
     let mut extents: Vec<usize> = components.iter().map(Component::extent).collect();
     extents.sort_unstable_by(|a, b| b.cmp(a));
