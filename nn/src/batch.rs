@@ -1,4 +1,5 @@
-//! Mini-batch training: the one place with threads.
+//! Mini-batch training, on threads: they share a batch's shards, a step's parameters, and the transposing of
+//! many weights.
 //!
 //! A batch is cut into at most [`SHARDS`] shards, whatever the number of threads. Each shard's
 //! gradient is computed on its own, pass by pass, and the gradients are added in the order of the

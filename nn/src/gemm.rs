@@ -329,8 +329,11 @@ pub(crate) fn gemm_transposed<S: Simd>(
                     match (S::WIDE, left) {
                         (true, 4..) => columns_of_tiles::<S, 6, 3, 4>(s, a, d, c),
                         (true, 2..) => columns_of_tiles::<S, 12, 9, 2>(s, a, d, c),
-                        // A window of 5 x 5 grey pixels at once, of 3 x 3, or of 5 x 6 for pairs of pixels.
-                        (true, _) if a.2.len() == 30 => columns_of_tiles::<S, 30, 9, 1>(s, a, d, c),
+                        // A window of 5 x 5 grey pixels at once, of 3 x 3, or of 5 x 6 for pairs of pixels, whose
+                        // runs are also those of five pixels of 6 channels.
+                        (true, _) if a.2.len().is_multiple_of(30) => {
+                            columns_of_tiles::<S, 30, 9, 1>(s, a, d, c)
+                        }
                         (true, _) => columns_of_tiles::<S, 25, 9, 1>(s, a, d, c),
                         (false, _) => columns_of_tiles::<S, 6, 3, 1>(s, a, d, c),
                     }

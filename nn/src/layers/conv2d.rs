@@ -3,6 +3,10 @@
 //! A dense layer is a convolution whose only window is the whole input. `W` is stored a row per
 //! input of a window, `[kernel height][kernel width][channels][padded(outputs)]`.
 
+use std::ops::Range;
+
+use rayon::prelude::*;
+
 use super::pairs::{Pairs, twice};
 use super::windows::{Inked, Windows};
 use super::winograd::Winograd;
@@ -10,6 +14,9 @@ use crate::aligned::padded;
 use crate::gemm::{Gathered, Start, gemm, gemm_transposed};
 use crate::kernel::{LANES, Simd, lanes, lanes_mut, vectors, vectors_mut};
 use crate::shape::{Grid, Shape};
+
+/// Weights from which on threads share their transposing, which all of them wait for.
+const MANY: usize = 1 << 17;
 
 /// The geometry of one convolution.
 #[derive(Clone, Copy, Debug)]
@@ -32,17 +39,25 @@ pub(crate) struct Places {
     inked: Option<Inked>,
     /// Every value of a window, from its beginning.
     inputs: Vec<u32>,
-    /// Every value of an output pixel, from its beginning.
-    channels: Vec<u32>,
-    /// Every stretch of a window, from its beginning.
+    /// Every value of a column of output pixels, from its beginning.
+    outputs: Vec<u32>,
+    /// Every stretch of a window's row, from its beginning.
     stretches: Vec<u32>,
-    /// All windows, in groups in which stretches reach into each other only with what pads them; none before
-    /// the first gradient of the input.
-    apart: Vec<Windows>,
+    /// All rows of the input; none before its first gradient.
+    bands: Vec<Band>,
     /// Where two pixels of the output are a vector.
     pairs: Option<Pairs>,
     /// The memory of Winograd's method, where it may be faster.
     pub winograd: Option<Winograd>,
+}
+
+/// Rows of the input that lie in the same rows of windows: in one, or in several windows one below the other.
+#[derive(Clone)]
+struct Band {
+    /// Those rows of windows, by their places among the transposed weights.
+    rows: Range<usize>,
+    /// The topmost windows, in groups in which stretches reach into each other only with what pads them.
+    windows: Vec<Windows>,
 }
 
 impl Places {
@@ -71,8 +86,8 @@ impl Conv2d {
         self.kernel.0 * self.kernel.1 * self.input.shape.channels
     }
 
-    /// Pixels that lie side by side in a window and are taken together in [`Conv2d::backward_input`]: one
-    /// of whole vectors, or a row of others.
+    /// Pixels that lie side by side in a window's row and are taken together in [`Conv2d::backward_input`]:
+    /// one of whole vectors, or a row of others.
     fn stretch(&self) -> usize {
         if self.input.pitch.is_multiple_of(LANES) { 1 } else { self.kernel.1 }
     }
@@ -94,30 +109,67 @@ impl Conv2d {
         debug_assert!(input.frame >= self.pad);
         let tap = |i: usize| (i / kernel.1 * input.row() + i % kernel.1 * input.pitch) as u32;
         let taps: Vec<u32> = (0..kernel.0 * kernel.1).map(tap).collect();
-        let channels = |len: usize| 0..len as u32;
+        let channels = |shape: Shape| 0..shape.channels as u32;
+        let row = |y: usize| (y * output.row()) as u32;
         let windows = Windows::new(self, samples);
         let pairs = output.in_pairs().then(|| Pairs::new(self));
         Places {
             inked: None,
             inputs: taps
                 .iter()
-                .flat_map(|tap| channels(input.shape.channels).map(move |c| tap + c))
+                .flat_map(|tap| channels(input.shape).map(move |c| tap + c))
                 .collect(),
-            channels: channels(output.shape.channels).collect(),
-            stretches: taps.into_iter().step_by(self.stretch()).collect(),
-            apart: Vec::new(),
+            outputs: (0..kernel.0)
+                .flat_map(|y| channels(output.shape).map(move |c| row(y) + c))
+                .collect(),
+            stretches: taps[..kernel.1].iter().copied().step_by(self.stretch()).collect(),
+            bands: Vec::new(),
             winograd: Winograd::new(self, samples),
             windows: if pairs.is_some() { windows.every(2, 0) } else { windows },
             pairs,
         }
     }
 
-    /// All windows of `samples` samples, apart as in [`Places`].
-    fn apart(&self, samples: usize) -> Vec<Windows> {
-        let groups = self.stretch_len().div_ceil(self.stride * self.input.pitch);
-        let groups = groups.min(self.output.shape.width);
-        let windows = Windows::new(self, samples);
-        (0..groups).map(|first| windows.every(groups, first)).collect()
+    /// The place of a window's row among the transposed weights. Where rows are taken as a whole, those that a
+    /// row of the input is in, in windows one below the other, follow each other: the lower the window, the
+    /// higher the row.
+    fn place(&self, row: usize) -> usize {
+        if self.stretch() < self.kernel.1 {
+            return row;
+        }
+        let rows_from = |first: usize| (self.kernel.0 - first).div_ceil(self.stride);
+        let first = row % self.stride;
+        (0..first).map(rows_from).sum::<usize>() + rows_from(first) - 1 - row / self.stride
+    }
+
+    /// The rows of the input, as in [`Places`].
+    fn bands(&self, samples: usize) -> Vec<Band> {
+        let Self { input, output, kernel, stride, pad } = *self;
+        let groups = self.stretch_len().div_ceil(stride * input.pitch).min(output.shape.width);
+        // For the same rows of windows, the rows of the input and the topmost window of each.
+        let mut all: Vec<(Range<usize>, Vec<[usize; 2]>)> = Vec::new();
+        let mut add = |y: usize, tops: Range<usize>| {
+            let first = self.place(y + pad - tops.start * stride);
+            let rows = first..first + tops.len();
+            match all.iter_mut().find(|(same, _)| *same == rows) {
+                Some((_, starts)) => starts.push([input.frame + y, tops.start]),
+                None => all.push((rows, vec![[input.frame + y, tops.start]])),
+            }
+        };
+        for y in 0..input.shape.height {
+            let top = (y + pad + 1).saturating_sub(kernel.0).div_ceil(stride);
+            let tops = top..((y + pad) / stride + 1).min(output.shape.height);
+            if self.stretch() < kernel.1 {
+                tops.for_each(|top| add(y, top..top + 1));
+            } else if !tops.is_empty() {
+                add(y, tops);
+            }
+        }
+        let band = |(rows, starts): (Range<usize>, Vec<[usize; 2]>)| {
+            let windows = Windows::of_rows(self, &starts, samples);
+            Band { rows, windows: (0..groups).map(|first| windows.every(groups, first)).collect() }
+        };
+        all.into_iter().map(band).collect()
     }
 
     /// Lets [`Conv2d::look`] look for blank windows, as is worth its while in a network's first layer.
@@ -210,8 +262,10 @@ impl Conv2d {
         gemm_transposed(s, a, d_output, outputs, self.output.pitch, d_weight);
     }
 
-    /// `d_input = d_output * weight^T`, from the transposed weights: each stretch of the window is a
-    /// matrix product of its own, or a few where windows overlap, added where that stretch lies in the input.
+    /// `d_input = d_output * weight^T`, from the transposed weights: each stretch of a window's row is a
+    /// matrix product of its own for every [`Band`], or a few where windows overlap, added where that stretch
+    /// lies in the input. Where a stretch is a whole row, the product adds up what comes of windows one below
+    /// the other.
     #[inline(always)]
     pub fn backward_input<S: Simd>(
         &self,
@@ -225,28 +279,49 @@ impl Conv2d {
         if let Some(winograd) = places.winograd_for(samples) {
             return winograd.backward_input(s, self, transposed, samples, d_output, d_input);
         }
-        if places.apart.is_empty() {
-            places.apart = self.apart(places.windows.samples());
+        if places.bands.is_empty() {
+            places.bands = self.bands(places.windows.samples());
         }
         d_input[..samples * self.input.sample()].fill(0.0);
-        let size = self.output.shape.channels * self.stretch_len();
-        for (&stretch, weight) in places.stretches.iter().zip(transposed.chunks_exact(size)) {
-            let d_input = &mut d_input[stretch as usize..];
-            for windows in &places.apart {
-                let [starts, rows] = windows.of(samples);
-                let a = Gathered { values: d_output, rows, columns: &places.channels };
-                gemm(s, a, weight, self.stretch_len(), d_input, starts, Start::Add);
+        let outputs = self.output.shape.channels;
+        let size = outputs * self.stretch_len();
+        let of_row = places.stretches.len();
+        for Band { rows, windows } in &places.bands {
+            let columns = &places.outputs[..rows.len() * outputs];
+            let weights = transposed[rows.start * of_row * size..].chunks_exact(rows.len() * size);
+            for (&stretch, weight) in places.stretches.iter().zip(weights) {
+                let d_input = &mut d_input[stretch as usize..];
+                for windows in windows {
+                    let [starts, tops] = windows.of(samples);
+                    let a = Gathered { values: d_output, rows: tops, columns };
+                    gemm(s, a, weight, self.stretch_len(), d_input, starts, Start::Add);
+                }
             }
         }
     }
 
-    /// `transposed[stretch of the window][outputs][pixel of the stretch][pitch of the input]`, its rows padded
-    /// to whole vectors, from `weight`.
+    /// `transposed[row of the window][stretch of it][outputs][pixel of the stretch][pitch of the input]`, padded
+    /// to whole vectors, from `weight`. Rows stand at their [place](Conv2d::place).
     pub fn transpose(&self, weight: &[f32], transposed: &mut [f32]) {
+        let len = self.transposed_len() / self.kernel.0;
+        let row = |(place, transposed): (usize, &mut [f32])| {
+            let row = (0..self.kernel.0).find(|&row| self.place(row) == place);
+            self.transpose_row(row.expect("rows have a place each"), weight, transposed);
+        };
+        if transposed.len() < MANY || rayon::current_num_threads() == 1 {
+            transposed.chunks_exact_mut(len).enumerate().for_each(row);
+        } else {
+            transposed.par_chunks_exact_mut(len).enumerate().for_each(row);
+        }
+    }
+
+    /// [`Conv2d::transpose`] for a row of the window.
+    fn transpose_row(&self, row: usize, weight: &[f32], transposed: &mut [f32]) {
         let (channels, outputs) = (self.input.shape.channels, self.output.shape.channels);
         let (from, to, pitch) = (padded(outputs), self.stretch_len(), self.input.pitch);
-        for (tap, weight) in weight.chunks_exact(channels * from).enumerate() {
-            let (stretch, pixel) = (tap / self.stretch(), tap % self.stretch());
+        let weight = weight.chunks_exact(channels * from).skip(row * self.kernel.1);
+        for (x, weight) in weight.take(self.kernel.1).enumerate() {
+            let (stretch, pixel) = (x / self.stretch(), x % self.stretch());
             let transposed = &mut transposed[stretch * outputs * to + pixel * pitch..];
             for first in (0..channels).step_by(LANES) {
                 for first_output in (0..outputs).step_by(LANES) {

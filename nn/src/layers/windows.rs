@@ -16,21 +16,26 @@ pub(crate) struct Windows {
 impl Windows {
     /// All windows of `samples` samples.
     pub fn new(conv: &Conv2d, samples: usize) -> Self {
+        // Rows of the frame count, too.
+        let before = conv.input.frame - conv.pad;
+        let all = (0..conv.output.shape.height).map(|y| [before + y * conv.stride, y]);
+        Self::of_rows(conv, &all.collect::<Vec<_>>(), samples)
+    }
+
+    /// For each pair of rows, one of the input with its frame and one of the output, that row of windows: where
+    /// it is in that row of the input, and what comes of it.
+    pub fn of_rows(conv: &Conv2d, rows: &[[usize; 2]], samples: usize) -> Self {
         let (input, output) = (conv.input, conv.output);
-        let before = input.frame - conv.pad;
-        let start = |i: usize| {
-            let (y, x) =
-                (i / output.shape.width * conv.stride, i % output.shape.width * conv.stride);
-            (y + before) * input.row() + (x + before) * input.pitch
-        };
-        let sample = output.shape.height * output.shape.width;
-        let starts = |b: usize| (0..sample).map(move |i| (b * input.sample() + start(i)) as u32);
-        Self {
-            starts: (0..samples).flat_map(starts).collect(),
-            outputs: output.pixels(samples),
-            sample,
-            row: output.shape.width,
+        let (before, row) = (input.frame - conv.pad, output.shape.width);
+        let (mut starts, mut outputs) = (Vec::new(), Vec::new());
+        for (b, [from, to]) in (0..samples).flat_map(|b| rows.iter().map(move |rows| (b, rows))) {
+            for x in 0..row {
+                let column = (before + x * conv.stride) * input.pitch;
+                starts.push((b * input.sample() + from * input.row() + column) as u32);
+                outputs.push((b * output.sample() + output.at(*to, x)) as u32);
+            }
         }
+        Self { starts, outputs, sample: rows.len() * row, row }
     }
 
     /// Of each row the windows `first`, `first + step`, ...
