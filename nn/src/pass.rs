@@ -203,7 +203,7 @@ impl Forward<'_> {
                     }
                 }
                 Layer::MaxPool2d { .. } | Layer::AvgPool2d { .. } | Layer::GlobalAvgPool2d => {
-                    p.pool().expect("it pools").forward(s, samples, source, output);
+                    p.pool().expect("it pools").forward(samples, source, output);
                 }
                 Layer::BatchNorm => {
                     let norm = p.batch_norm().expect("it normalises");
@@ -305,7 +305,7 @@ impl Task for Gradient<'_> {
                 Layer::MaxPool2d { .. } | Layer::AvgPool2d { .. } | Layer::GlobalAvgPool2d => {
                     let d_source = d_source.expect("the first layer has weights");
                     let pool = p.pool().expect("it pools");
-                    pool.backward(s, samples, (source, output), d_output, d_source);
+                    pool.backward(samples, (source, output), d_output, d_source);
                 }
                 Layer::BatchNorm => {
                     let norm = p.batch_norm().expect("it normalises");

@@ -107,22 +107,23 @@ impl Workspace {
             let channels = |at| (0..grid.shape.channels as u32).map(move |channel| at + channel);
             self.input_at = grid.pixels(1).into_iter().flat_map(channels).collect();
         }
+        let at = |index: u16| self.input_at[usize::from(index)] as usize;
         for (to, &row) in self.input.chunks_exact_mut(grid.sample()).zip(rows) {
-            let places = (0..grid.shape.height).map(|y| grid.at(y, 0));
             match inputs {
                 Inputs::Dense(values) => {
                     let sample = &values[row as usize * net.inputs()..][..net.inputs()];
-                    for (at, from) in places.zip(sample.chunks_exact(line)) {
-                        to[at..at + line].copy_from_slice(from);
+                    for (y, from) in sample.chunks_exact(line).enumerate() {
+                        to[grid.at(y, 0)..][..line].copy_from_slice(from);
                     }
                 }
                 Inputs::Sparse(matrix) => {
-                    places.for_each(|at| to[at..at + line].fill(0.0));
+                    to.fill(0.0);
                     let row = matrix.row(row as usize);
-                    for (i, &index) in row.indices.iter().enumerate() {
-                        let at = self.input_at[usize::from(index)] as usize;
-                        to[at] = row.values.get(i).copied().unwrap_or(1.0);
+                    if row.values.is_empty() {
+                        row.indices.iter().for_each(|&index| to[at(index)] = 1.0);
                     }
+                    let row = row.indices.iter().zip(row.values);
+                    row.for_each(|(&index, &value)| to[at(index)] = value);
                 }
             }
         }

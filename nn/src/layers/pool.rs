@@ -1,6 +1,6 @@
 //! Pooling: a window of each channel becomes its largest value, or its mean.
 
-use crate::kernel::{LANES, Simd, lanes, lanes_mut};
+use crate::kernel::{Kernel, LANES, Simd, Task};
 use crate::shape::{Grid, HALF, Shape};
 
 /// What becomes of a window.
@@ -42,108 +42,241 @@ impl Pool {
     }
 
     /// `output` = the largest, or the mean, of each window of `input`.
+    pub fn forward(&self, samples: usize, input: &[f32], output: &mut [f32]) {
+        Kernel::chosen().run(Forward(*self, samples, input, output));
+    }
+
     #[inline(always)]
-    pub fn forward<S: Simd>(&self, s: S, samples: usize, input: &[f32], output: &mut [f32]) {
-        // Of the usual window the compiler makes straight code (backward, it made training slower).
-        let usual = Self { window: (2, 2), ..*self };
-        match (self.window, self.input.in_pairs()) {
-            ((2, 2), true) => usual.forward_by::<S, HALF>(s, samples, input, output),
-            ((2, 2), false) => usual.forward_by::<S, LANES>(s, samples, input, output),
-            (_, true) => self.forward_by::<S, HALF>(s, samples, input, output),
-            (_, false) => self.forward_by::<S, LANES>(s, samples, input, output),
+    fn pool(&self, samples: usize, input: &[f32], output: &mut [f32]) {
+        match (self.window, self.kind) {
+            ((2, 2), Kind::Average) => self.forward_fours(mean, samples, input, output),
+            ((2, 2), Kind::Max) => self.forward_fours(largest, samples, input, output),
+            _ if self.input.pitch == HALF => self.forward_by::<HALF>(samples, input, output),
+            _ => self.forward_by::<LANES>(samples, input, output),
         }
     }
 
-    /// [`Pool::forward`] by `W` channels at a time, a vector or half of one.
+    /// [`Pool::forward`] of the usual windows.
     #[inline(always)]
-    fn forward_by<S: Simd, const W: usize>(
+    fn forward_fours(
         &self,
-        s: S,
+        pool: impl Fn([f32; 4]) -> f32,
         samples: usize,
         input: &[f32],
         output: &mut [f32],
     ) {
-        let share = s.splat(1.0 / (self.window.0 * self.window.1) as f32);
+        // Of a known pitch the compiler makes straight code.
+        match self.input.pitch {
+            HALF => self.forward_rows::<HALF>(HALF, pool, samples, input, output),
+            LANES => self.forward_rows::<LANES>(LANES, pool, samples, input, output),
+            pitch => self.forward_rows::<LANES>(pitch, pool, samples, input, output),
+        }
+    }
+
+    /// [`Pool::forward_fours`] by rows of pixels of `pitch` floats, and `W` of these at a time.
+    #[inline(always)]
+    fn forward_rows<const W: usize>(
+        &self,
+        pitch: usize,
+        pool: impl Fn([f32; 4]) -> f32,
+        samples: usize,
+        input: &[f32],
+        output: &mut [f32],
+    ) {
+        for [to, top, bottom] in self.rows_of_fours(samples) {
+            let [top, bottom] = [top, bottom].map(|row| input[row..].chunks_exact(2 * pitch));
+            let to = output[to..].chunks_exact_mut(self.output.pitch);
+            for ((to, top), bottom) in to.zip(top).zip(bottom).take(self.output.shape.width) {
+                for at in (0..pitch).step_by(W) {
+                    let [a, b]: [[f32; W]; 2] = [channels(top, at), channels(top, pitch + at)];
+                    let [c, d] = [channels::<W>(bottom, at), channels(bottom, pitch + at)];
+                    let to = channels_mut::<W>(to, at);
+                    for i in 0..W {
+                        to[i] = pool([a[i], b[i], c[i], d[i]]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Of every row of windows of 2 x 2, where it begins in the output, and both its rows in the input.
+    fn rows_of_fours(&self, samples: usize) -> impl Iterator<Item = [usize; 3]> {
+        let Self { input, output, .. } = *self;
+        let rows = (0..samples).flat_map(move |b| (0..output.shape.height).map(move |y| (b, y)));
+        rows.map(move |(b, y)| {
+            let top = b * input.sample() + input.at(2 * y, 0);
+            [b * output.sample() + output.at(y, 0), top, top + input.row()]
+        })
+    }
+
+    /// [`Pool::forward`] by `W` channels at a time, a vector or half of one.
+    #[inline(always)]
+    fn forward_by<const W: usize>(&self, samples: usize, input: &[f32], output: &mut [f32]) {
+        let share = 1.0 / (self.window.0 * self.window.1) as f32;
         let (row, pitch) = (self.input.row(), self.input.pitch);
         self.each_window(
             samples,
             #[inline(always)]
             |to, from| {
-                let mut out = get::<S, W>(s, input, from);
+                let mut out: [f32; W] = channels(input, from);
                 for y in 0..self.window.0 {
                     for x in 0..self.window.1 {
                         if (y, x) == (0, 0) {
                             continue;
                         }
-                        let value = get::<S, W>(s, input, from + y * row + x * pitch);
-                        out = match self.kind {
-                            Kind::Max => s.max(value, out),
-                            Kind::Average => s.add(out, value),
-                        };
+                        let values: [f32; W] = channels(input, from + y * row + x * pitch);
+                        for (out, value) in out.iter_mut().zip(values) {
+                            *out = match self.kind {
+                                Kind::Max if value > *out => value,
+                                Kind::Max => *out,
+                                Kind::Average => *out + value,
+                            };
+                        }
                     }
                 }
                 if self.kind == Kind::Average {
-                    out = s.mul(share, out);
+                    out.iter_mut().for_each(|out| *out *= share);
                 }
-                put::<S, W>(s, output, to, out);
+                *channels_mut(output, to) = out;
             },
         );
     }
 
     /// `d_input`: the derivative of the largest goes to the first value that is as large, that of
     /// the mean to all in equal parts.
-    #[inline(always)]
-    pub fn backward<S: Simd>(
+    pub fn backward(
         &self,
-        s: S,
         samples: usize,
         values: (&[f32], &[f32]),
         d_output: &[f32],
         d_input: &mut [f32],
     ) {
-        if self.input.in_pairs() {
-            self.backward_by::<S, HALF>(s, samples, values, d_output, d_input);
-        } else {
-            self.backward_by::<S, LANES>(s, samples, values, d_output, d_input);
+        Kernel::chosen().run(Backward(*self, samples, values, d_output, d_input));
+    }
+
+    #[inline(always)]
+    fn spread(
+        &self,
+        samples: usize,
+        values: (&[f32], &[f32]),
+        d_output: &[f32],
+        d_input: &mut [f32],
+    ) {
+        match (self.window, self.kind) {
+            ((2, 2), Kind::Average) => {
+                let part = |_, _, d| [0.25 * d; 4];
+                self.backward_fours(part, samples, values, d_output, d_input);
+            }
+            ((2, 2), Kind::Max) => {
+                self.backward_fours(to_first, samples, values, d_output, d_input);
+            }
+            _ if self.input.pitch == HALF => {
+                self.backward_by::<HALF>(samples, values, d_output, d_input);
+            }
+            _ => self.backward_by::<LANES>(samples, values, d_output, d_input),
         }
     }
 
-    /// [`Pool::backward`] by `W` channels at a time.
+    /// [`Pool::backward`] of the usual windows: what `part` says of four values, of what they were pooled
+    /// to and of its derivative.
     #[inline(always)]
-    fn backward_by<S: Simd, const W: usize>(
+    fn backward_fours(
         &self,
-        s: S,
+        part: impl Fn([f32; 4], f32, f32) -> [f32; 4],
+        samples: usize,
+        values: (&[f32], &[f32]),
+        d_output: &[f32],
+        d_input: &mut [f32],
+    ) {
+        match self.input.pitch {
+            HALF => self.backward_rows::<HALF>(HALF, part, samples, values, d_output, d_input),
+            LANES => self.backward_rows::<LANES>(LANES, part, samples, values, d_output, d_input),
+            pitch => self.backward_rows::<LANES>(pitch, part, samples, values, d_output, d_input),
+        }
+    }
+
+    /// [`Pool::backward_fours`] by rows, as [`Pool::forward_rows`].
+    #[inline(always)]
+    fn backward_rows<const W: usize>(
+        &self,
+        pitch: usize,
+        part: impl Fn([f32; 4], f32, f32) -> [f32; 4],
         samples: usize,
         (input, output): (&[f32], &[f32]),
         d_output: &[f32],
         d_input: &mut [f32],
     ) {
+        self.clear_rest(samples, d_input);
+        let (width, to_pitch) = (self.output.shape.width, self.output.pitch);
+        for [from, top, bottom] in self.rows_of_fours(samples) {
+            let rows = [top, bottom].map(|row| input[row..].chunks_exact(2 * pitch));
+            let (d_top, d_bottom) = d_input[top..].split_at_mut(bottom - top);
+            let d_rows = [d_top, d_bottom].map(|row| row.chunks_exact_mut(2 * pitch));
+            let of = [output, d_output].map(|values| values[from..].chunks_exact(to_pitch));
+            let ([top, bottom], [d_top, d_bottom], [max, d]) = (rows, d_rows, of);
+            let windows = top.zip(bottom).zip(d_top.zip(d_bottom)).zip(max.zip(d)).take(width);
+            for (((top, bottom), (d_top, d_bottom)), (max, d)) in windows {
+                for at in (0..pitch).step_by(W) {
+                    let [a, b]: [[f32; W]; 2] = [channels(top, at), channels(top, pitch + at)];
+                    let [c, e] = [channels::<W>(bottom, at), channels(bottom, pitch + at)];
+                    let [max, d] = [channels::<W>(max, at), channels(d, at)];
+                    let [mut d_a, mut d_b, mut d_c, mut d_e] = [[0.0; W]; 4];
+                    for i in 0..W {
+                        [d_a[i], d_b[i], d_c[i], d_e[i]] =
+                            part([a[i], b[i], c[i], e[i]], max[i], d[i]);
+                    }
+                    *channels_mut(d_top, at) = d_a;
+                    *channels_mut(d_top, pitch + at) = d_b;
+                    *channels_mut(d_bottom, at) = d_c;
+                    *channels_mut(d_bottom, pitch + at) = d_e;
+                }
+            }
+        }
+    }
+
+    /// Pixels that are in no window have no derivative.
+    fn clear_rest(&self, samples: usize, d_input: &mut [f32]) {
         let Shape { height, width, .. } = self.input.shape;
         if !(height.is_multiple_of(self.window.0) && width.is_multiple_of(self.window.1)) {
-            // Some pixels are in no window.
             d_input[..samples * self.input.sample()].fill(0.0);
         }
-        let (zero, share) = (s.splat(0.0), s.splat(1.0 / (self.window.0 * self.window.1) as f32));
+    }
+
+    /// [`Pool::backward`] by `W` channels at a time.
+    #[inline(always)]
+    fn backward_by<const W: usize>(
+        &self,
+        samples: usize,
+        (input, output): (&[f32], &[f32]),
+        d_output: &[f32],
+        d_input: &mut [f32],
+    ) {
+        self.clear_rest(samples, d_input);
+        let share = 1.0 / (self.window.0 * self.window.1) as f32;
         let (row, pitch) = (self.input.row(), self.input.pitch);
         self.each_window(
             samples,
             #[inline(always)]
             |to, from| {
-                let mut left = get::<S, W>(s, d_output, to);
-                let (each, max) = (s.mul(share, left), get::<S, W>(s, output, to));
+                let mut left: [f32; W] = channels(d_output, to);
+                let (each, max) = (left.map(|d| share * d), channels::<W>(output, to));
                 for y in 0..self.window.0 {
                     for x in 0..self.window.1 {
                         let at = from + y * row + x * pitch;
                         let part = match self.kind {
                             Kind::Average => each,
                             Kind::Max => {
-                                let below = s.sub(max, get::<S, W>(s, input, at));
-                                let part = s.where_positive(below, zero, left);
-                                left = s.where_positive(below, left, zero);
+                                let values: [f32; W] = channels(input, at);
+                                let mut part = [0.0; W];
+                                for i in 0..W {
+                                    let is_less = values[i] < max[i];
+                                    part[i] = if is_less { 0.0 } else { left[i] };
+                                    left[i] = if is_less { left[i] } else { 0.0 };
+                                }
                                 part
                             }
                         };
-                        put::<S, W>(s, d_input, at, part);
+                        *channels_mut(d_input, at) = part;
                     }
                 }
             },
@@ -151,32 +284,72 @@ impl Pool {
     }
 }
 
-/// The `W` values from there on, and zeros.
-#[inline(always)]
-fn get<S: Simd, const W: usize>(s: S, values: &[f32], at: usize) -> S::V {
-    if W == LANES {
-        return s.get(lanes(values, at));
+/// [`Pool::forward`] with the instructions of a kernel. It needs all registers for its loops over rows, so it
+/// is a task of its own.
+struct Forward<'a>(Pool, usize, &'a [f32], &'a mut [f32]);
+
+impl Task for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        self.0.pool(self.1, self.2, self.3);
     }
-    let mut part = [0.0; LANES];
-    part[..W].copy_from_slice(&values[at..][..W]);
-    s.get(&part)
 }
 
-/// The first `W` of the lanes become the values from there on.
-#[inline(always)]
-fn put<S: Simd, const W: usize>(s: S, values: &mut [f32], at: usize, v: S::V) {
-    if W == LANES {
-        return s.put(lanes_mut(values, at), v);
+/// [`Pool::backward`], likewise.
+struct Backward<'a>(Pool, usize, (&'a [f32], &'a [f32]), &'a [f32], &'a mut [f32]);
+
+impl Task for Backward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        self.0.spread(self.1, self.2, self.3, self.4);
     }
-    let mut part = [0.0; LANES];
-    s.put(&mut part, v);
-    values[at..][..W].copy_from_slice(&part[..W]);
+}
+
+/// The mean of a window.
+#[inline(always)]
+fn mean([a, b, c, d]: [f32; 4]) -> f32 {
+    0.25 * (a + b + c + d)
+}
+
+/// The largest value of a window.
+#[inline(always)]
+fn largest([a, b, c, d]: [f32; 4]) -> f32 {
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    larger(larger(larger(a, b), c), d)
+}
+
+/// The derivative of the largest of four values goes to the first that is as large.
+#[inline(always)]
+fn to_first(values: [f32; 4], max: f32, d: f32) -> [f32; 4] {
+    let mut left = d;
+    values.map(|value| {
+        let is_less = value < max;
+        let part = if is_less { 0.0 } else { left };
+        left = if is_less { left } else { 0.0 };
+        part
+    })
+}
+
+/// The `W` values from there on.
+#[inline(always)]
+fn channels<const W: usize>(values: &[f32], at: usize) -> [f32; W] {
+    *values[at..].first_chunk().expect("a pixel has all its channels")
+}
+
+/// The same, to be written.
+#[inline(always)]
+fn channels_mut<const W: usize>(values: &mut [f32], at: usize) -> &mut [f32; W] {
+    values[at..].first_chunk_mut().expect("a pixel has all its channels")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{Kernel, Task};
+    use crate::kernel::{Kernel, Simd, Task};
     use crate::rng::Rng;
 
     /// Pools and goes back, on the grid.
@@ -186,15 +359,15 @@ mod tests {
         type Output = [Vec<f32>; 2];
 
         #[inline(always)]
-        fn run<S: Simd>(self, s: S) -> [Vec<f32>; 2] {
+        fn run<S: Simd>(self, _: S) -> [Vec<f32>; 2] {
             let Self(pool, values, d_values) = self;
             let samples = 3;
             let input = pool.input.filled(samples, values);
             let d_output = pool.output.filled(samples, d_values);
             let [mut output, mut d_input] =
                 [pool.output, pool.input].map(|grid| vec![7.0; samples * grid.sample()]);
-            pool.forward(s, samples, &input, &mut output);
-            pool.backward(s, samples, (&input, &output), &d_output, &mut d_input);
+            pool.forward(samples, &input, &mut output);
+            pool.backward(samples, (&input, &output), &d_output, &mut d_input);
             [pool.output.values(samples, &output), pool.input.values(samples, &d_input)]
         }
     }
