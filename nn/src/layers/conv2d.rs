@@ -169,6 +169,8 @@ impl Conv2d {
             let windows = Windows::of_rows(self, &starts, samples);
             Band { rows, windows: (0..groups).map(|first| windows.every(groups, first)).collect() }
         };
+        // Whatever size the input has, a pixel's gradient is added up in one order.
+        all.sort_by_key(|(rows, _)| (rows.start, rows.end));
         all.into_iter().map(band).collect()
     }
 

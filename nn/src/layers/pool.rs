@@ -372,6 +372,61 @@ mod tests {
         }
     }
 
+    /// What [`Pool`] does, by its definition: values without padding.
+    fn plain(pool: Pool, values: &[f32], d_values: &[f32]) -> [Vec<f32>; 2] {
+        let (input, output, window) = (pool.input.shape, pool.output.shape, pool.window);
+        let channels = input.channels;
+        let mut all = [vec![], vec![0.0; values.len()]];
+        for b in 0..values.len() / input.values() {
+            for i in 0..output.values() {
+                let (pixel, channel) = (i / channels, i % channels);
+                let (y, x) = (pixel / output.width * window.0, pixel % output.width * window.1);
+                let of = |i: usize| (y + i / window.1) * input.width + x + i % window.1;
+                let places: Vec<usize> = (0..window.0 * window.1)
+                    .map(|i| b * input.values() + of(i) * channels + channel)
+                    .collect();
+                let d = d_values[all[0].len()];
+                let share = 1.0 / places.len() as f32;
+                let of_window = places.iter().map(|&at| values[at]);
+                if pool.kind == Kind::Average {
+                    all[0].push(of_window.reduce(|sum, value| sum + value).unwrap() * share);
+                    places.iter().for_each(|&at| all[1][at] = d * share);
+                } else {
+                    let max = of_window.reduce(f32::max).unwrap();
+                    all[0].push(max);
+                    all[1][*places.iter().find(|&&at| values[at] == max).unwrap()] = d;
+                }
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn windows_of_any_size_and_pixels_of_any_width_are_pooled_as_defined() {
+        let mut rng = Rng::new(3, &[]);
+        for round in 0..80 {
+            let mut below = |n: u32| rng.below(n) as usize;
+            let window = if round % 2 == 0 { (2, 2) } else { (1 + below(3), 1 + below(3)) };
+            let channels = 1 + below(40);
+            let (height, width) = (window.0 + below(6), window.1 + below(6));
+            let input = Shape { height, width, channels };
+            let output = Shape { height: height / window.0, width: width / window.1, channels };
+            let frames = [below(3), below(3)];
+            let mut noise = |n: usize| (0..3 * n).map(|_| rng.below(9) as f32 / 8.0).collect();
+            let (values, d_values): (Vec<f32>, Vec<f32>) =
+                (noise(input.values()), noise(output.values()));
+            let (input, output) = (Grid::of(input, frames[0]), Grid::of(output, frames[1]));
+            for kind in [Kind::Max, Kind::Average] {
+                let pool = Pool { kind, input, output, window };
+                let expected = plain(pool, &values, &d_values);
+                for kernel in Kernel::available() {
+                    let pooled = kernel.run(Both(pool, &values, &d_values));
+                    assert!(pooled == expected, "{pool:?}, {}", kernel.name());
+                }
+            }
+        }
+    }
+
     #[test]
     fn halves_of_vectors_are_pooled_as_whole_ones() {
         let mut rng = Rng::new(1, &[]);
