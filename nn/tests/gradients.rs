@@ -244,8 +244,26 @@ fn every_layer_agrees_with_finite_differences() {
         &["conv 3 2x3 pad 1", "sigmoid", "conv 5 3x3 pad 1", "tanh", "avg_pool 2", "dense 4"],
         &["conv 3 3x3 pad 1", "tanh", "avg_pool 2", "conv 4 2x3 pad 1", "tanh", "dense 4"],
         &["conv 3 3x3 pad 1", "tanh", "avg_pool 2", "conv 4 2x2 stride 2 pad 1", "tanh", "dense 4"],
+        &["conv 3 3x3 pad 1", "tanh", "avg_pool 2", "conv 4 3x3 stride 2 pad 2", "tanh", "dense 4"],
     ]) {
         check(&format!("{layers:?}"), &network(layers), objective, seed);
+    }
+}
+
+#[test]
+fn sparse_samples_of_ones_are_what_dense_ones_are() {
+    let binary: Vec<f32> = inputs(3).into_iter().map(f32::ceil).collect();
+    let sparse = SparseMatrix::from_dense(&binary, INPUTS);
+    for layers in [&["conv 3 3x3", "tanh", "dense 4"][..], &["dense 5", "tanh", "dense 4"]] {
+        let net = network(layers);
+        let params = net.init(Init::He, 3);
+        let outputs =
+            |inputs| net.forward(&params, inputs, &[2, 0, 1], &mut net.workspace(3)).to_vec();
+        let (of_dense, of_sparse) =
+            (outputs(Inputs::Dense(&binary)), outputs(Inputs::Sparse(&sparse)));
+        for (a, b) in of_dense.iter().zip(of_sparse) {
+            assert!((a - b).abs() < 1e-5, "{layers:?}: {a}, not {b}");
+        }
     }
 }
 

@@ -35,7 +35,9 @@ fn every_kernel_equals_the_plain_loops_on_all_sizes_around_the_tiles() {
         let mul_add = |x: f32, y: f32, sum: f32| if fma { x.mul_add(y, sum) } else { x * y + sum };
         for m in (0..=26).chain([130]) {
             for n in [16, 32, 48, 80] {
-                for (count, len) in [(1, 1), (3, 5), (5, 5), (5, 6), (2, 13), (1, 300), (20, 17)] {
+                for (count, len) in
+                    [(1, 1), (3, 5), (5, 5), (5, 6), (10, 6), (2, 13), (1, 300), (20, 17)]
+                {
                     let (k, step) = (count * len, len + 3);
                     // Rows overlap as windows do; those of the result are apart.
                     let rows: Vec<u32> = (0..m).map(|i| i as u32 * 2).collect();
@@ -102,6 +104,34 @@ fn every_kernel_equals_the_plain_loops_on_all_sizes_around_the_tiles() {
                         }
                     }
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_of_a_sum_may_reach_into_each_other_with_zeros() {
+    let mut rng = Rng::new(6, &[]);
+    let k = 7;
+    for kernel in Kernel::available() {
+        for (m, n) in (1..=26).flat_map(|m| [16, 48, 64, 80].map(|n| (m, n))) {
+            // The last columns of `b` are 0, so many that rows may be as close as this.
+            let apart = n - 1 - rng.below(15) as usize;
+            let mut random = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.normal()).collect() };
+            let (values, mut b, before) = (random(m + k), random(k * n), random(m * apart + n));
+            b.chunks_exact_mut(n).for_each(|row| row[apart..].fill(0.0));
+            let rows: Vec<u32> = (0..m as u32).collect();
+            let columns: Vec<u32> = (0..k as u32).collect();
+            let c_rows: Vec<u32> = (0..m).map(|i| (i * apart) as u32).collect();
+            let a = Gathered { values: &values, rows: &rows, columns: &columns };
+            let (mut c, start) = (before.clone(), Start::Add);
+            kernel.run(Both { a, b: &b, n, c: &mut c, rows: &c_rows, start, transposed: None });
+            for (at, &value) in c.iter().enumerate() {
+                let (i, j) = (at / apart, at % apart);
+                let sum: f32 =
+                    (0..k).map(|p| if i < m { values[i + p] * b[p * n + j] } else { 0.0 }).sum();
+                let want = before[at] + sum;
+                assert!((value - want).abs() < 1e-4, "{m} x {n}, {kernel:?}: {value}, not {want}");
             }
         }
     }

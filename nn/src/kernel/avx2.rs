@@ -17,6 +17,7 @@ impl Avx2 {
 
 pub(super) fn run<T: Task>(simd: Avx2, task: T) -> T::Output {
     #[target_feature(enable = "avx2,fma")]
+    // A task is a function of its own, so that one that is part of another has all registers.
     #[inline(never)]
     fn with_features<T: Task>(simd: Avx2, task: T) -> T::Output {
         task.run(simd)

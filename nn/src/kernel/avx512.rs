@@ -20,6 +20,7 @@ impl Avx512 {
 
 pub(super) fn run<T: Task>(simd: Avx512, task: T) -> T::Output {
     #[target_feature(enable = "avx512f,avx2,fma")]
+    // A task is a function of its own, so that one that is part of another has all registers.
     #[inline(never)]
     fn with_features<T: Task>(simd: Avx512, task: T) -> T::Output {
         task.run(simd)

@@ -3,6 +3,7 @@
 //! A dense layer is a convolution whose only window is the whole input. `W` is stored a row per
 //! input of a window, `[kernel height][kernel width][channels][padded(outputs)]`.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -130,26 +131,32 @@ impl Conv2d {
         }
     }
 
-    /// The place of a window's row among the transposed weights. Where rows are taken as a whole, those that a
-    /// row of the input is in, in windows one below the other, follow each other: the lower the window, the
+    /// Whether a stretch is a whole row of a window, and products add up what comes of several windows.
+    fn takes_rows(&self) -> bool {
+        self.stretch() == self.kernel.1
+    }
+
+    /// The rows of a window, as they follow each other in the transposed weights. Where they are taken as a
+    /// whole, those do that a row of the input is in, in windows one below the other: the lower the window, the
     /// higher the row.
-    fn place(&self, row: usize) -> usize {
-        if self.stretch() < self.kernel.1 {
-            return row;
+    fn rows(&self) -> Vec<usize> {
+        let mut rows: Vec<usize> = (0..self.kernel.0).collect();
+        if self.takes_rows() {
+            rows.sort_by_key(|&row| (row % self.stride, Reverse(row)));
         }
-        let rows_from = |first: usize| (self.kernel.0 - first).div_ceil(self.stride);
-        let first = row % self.stride;
-        (0..first).map(rows_from).sum::<usize>() + rows_from(first) - 1 - row / self.stride
+        rows
     }
 
     /// The rows of the input, as in [`Places`].
     fn bands(&self, samples: usize) -> Vec<Band> {
         let Self { input, output, kernel, stride, pad } = *self;
-        let groups = self.stretch_len().div_ceil(stride * input.pitch).min(output.shape.width);
-        // For the same rows of windows, the rows of the input and the topmost window of each.
+        let groups = self.stretch().div_ceil(stride).min(output.shape.width);
+        let in_order = self.rows();
+        // For the same rows of windows, the rows of the input, its frame included, and the topmost window of each.
         let mut all: Vec<(Range<usize>, Vec<[usize; 2]>)> = Vec::new();
         let mut add = |y: usize, tops: Range<usize>| {
-            let first = self.place(y + pad - tops.start * stride);
+            let row = y + pad - tops.start * stride;
+            let first = in_order.iter().position(|&one| one == row).expect("it is in the window");
             let rows = first..first + tops.len();
             match all.iter_mut().find(|(same, _)| *same == rows) {
                 Some((_, starts)) => starts.push([input.frame + y, tops.start]),
@@ -159,7 +166,7 @@ impl Conv2d {
         for y in 0..input.shape.height {
             let top = (y + pad + 1).saturating_sub(kernel.0).div_ceil(stride);
             let tops = top..((y + pad) / stride + 1).min(output.shape.height);
-            if self.stretch() < kernel.1 {
+            if !self.takes_rows() {
                 tops.for_each(|top| add(y, top..top + 1));
             } else if !tops.is_empty() {
                 add(y, tops);
@@ -169,7 +176,7 @@ impl Conv2d {
             let windows = Windows::of_rows(self, &starts, samples);
             Band { rows, windows: (0..groups).map(|first| windows.every(groups, first)).collect() }
         };
-        // Whatever size the input has, a pixel's gradient is added up in one order.
+        // By rows of the window; they were found by rows of the input.
         all.sort_by_key(|(rows, _)| (rows.start, rows.end));
         all.into_iter().map(band).collect()
     }
@@ -303,47 +310,54 @@ impl Conv2d {
     }
 
     /// `transposed[row of the window][stretch of it][outputs][pixel of the stretch][pitch of the input]`, padded
-    /// to whole vectors, from `weight`. Rows stand at their [place](Conv2d::place).
+    /// to whole vectors, from `weight`; rows of the window stand as [`Conv2d::rows`] says.
     pub fn transpose(&self, weight: &[f32], transposed: &mut [f32]) {
-        let len = self.transposed_len() / self.kernel.0;
-        let row = |(place, transposed): (usize, &mut [f32])| {
-            let row = (0..self.kernel.0).find(|&row| self.place(row) == place);
-            self.transpose_row(row.expect("rows have a place each"), weight, transposed);
+        let (rows, of_row) = (self.rows(), self.kernel.1 / self.stretch());
+        let block = LANES * self.stretch_len();
+        let size = self.output.shape.channels * self.stretch_len();
+        let fill = |i: usize, n: usize, to: &mut [f32]| {
+            self.transpose_block(weight, (rows[i / of_row], i % of_row), n * LANES, to);
         };
         if transposed.len() < MANY || rayon::current_num_threads() == 1 {
-            transposed.chunks_exact_mut(len).enumerate().for_each(row);
+            for (i, stretch) in transposed.chunks_exact_mut(size).enumerate() {
+                stretch.chunks_mut(block).enumerate().for_each(|(n, to)| fill(i, n, to));
+            }
         } else {
-            transposed.par_chunks_exact_mut(len).enumerate().for_each(row);
+            transposed.par_chunks_exact_mut(size).enumerate().for_each(|(i, stretch)| {
+                stretch.par_chunks_mut(block).enumerate().for_each(|(n, to)| fill(i, n, to));
+            });
         }
     }
 
-    /// [`Conv2d::transpose`] for a row of the window.
-    fn transpose_row(&self, row: usize, weight: &[f32], transposed: &mut [f32]) {
-        let (channels, outputs) = (self.input.shape.channels, self.output.shape.channels);
-        let (from, to, pitch) = (padded(outputs), self.stretch_len(), self.input.pitch);
-        let weight = weight.chunks_exact(channels * from).skip(row * self.kernel.1);
-        for (x, weight) in weight.take(self.kernel.1).enumerate() {
-            let (stretch, pixel) = (x / self.stretch(), x % self.stretch());
-            let transposed = &mut transposed[stretch * outputs * to + pixel * pitch..];
-            for first in (0..channels).step_by(LANES) {
-                for first_output in (0..outputs).step_by(LANES) {
-                    let (rows, columns) =
-                        (LANES.min(channels - first), LANES.min(outputs - first_output));
-                    // Through a square that stays in the first cache: rows of both matrices may
-                    // lie as far apart as the cache is large.
-                    let mut square = [[0.0; LANES]; LANES];
-                    for i in 0..rows {
-                        let from = lanes(weight, (first + i) * from + first_output);
-                        for (row, &value) in square.iter_mut().zip(from) {
-                            row[i] = value;
-                        }
+    /// [`Conv2d::transpose`] for up to 16 outputs from `first` on, and a stretch of a row of the window.
+    fn transpose_block(
+        &self,
+        weight: &[f32],
+        (row, stretch): (usize, usize),
+        first: usize,
+        transposed: &mut [f32],
+    ) {
+        let (channels, pitch) = (self.input.shape.channels, self.input.pitch);
+        let (from, to) = (padded(self.output.shape.channels), self.stretch_len());
+        let pixels = row * self.kernel.1 + stretch * self.stretch();
+        for pixel in 0..self.stretch() {
+            let weight = &weight[(pixels + pixel) * channels * from..][..channels * from];
+            for channel in (0..channels).step_by(LANES) {
+                let rows = LANES.min(channels - channel);
+                // Through a square that stays in the first cache: rows of both matrices may
+                // lie as far apart as the cache is large.
+                let mut square = [[0.0; LANES]; LANES];
+                for i in 0..rows {
+                    let from = lanes(weight, (channel + i) * from + first);
+                    for (row, &value) in square.iter_mut().zip(from) {
+                        row[i] = value;
                     }
-                    for (j, row) in square.iter().enumerate().take(columns) {
-                        let at = (first_output + j) * to + first;
-                        match transposed[at..].first_chunk_mut() {
-                            Some(to) if pitch.is_multiple_of(LANES) => *to = *row,
-                            _ => transposed[at..][..rows].copy_from_slice(&row[..rows]),
-                        }
+                }
+                for (to, row) in transposed.chunks_exact_mut(to).zip(&square) {
+                    let to = &mut to[pixel * pitch + channel..];
+                    match to.first_chunk_mut() {
+                        Some(to) if pitch.is_multiple_of(LANES) => *to = *row,
+                        _ => to[..rows].copy_from_slice(&row[..rows]),
                     }
                 }
             }
@@ -374,5 +388,89 @@ pub(crate) fn add_rows<S: Simd>(s: S, values: &[f32], rows: &[u32], sums: &mut [
             *part = s.add(*part, s.get(lanes(values, row as usize + n * LANES)));
         }
         s.put(sum, s.add(s.get(sum), s.total(parts)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Kernel, Task};
+    use crate::rng::Rng;
+
+    struct BackwardInput<'a>(Conv2d, [usize; 2], &'a [f32], &'a [f32]);
+
+    impl Task for BackwardInput<'_> {
+        type Output = Vec<f32>;
+
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> Vec<f32> {
+            let Self(conv, [made_for, samples], weight, d_output) = self;
+            let mut places = conv.places(made_for);
+            let mut transposed = vec![0.0; conv.transposed_len()];
+            conv.transpose(weight, &mut transposed);
+            let mut d_input = vec![7.0; samples * conv.input.sample()];
+            conv.backward_input(s, &transposed, &mut places, samples, d_output, &mut d_input);
+            conv.input.values(samples, &d_input)
+        }
+    }
+
+    /// By the definition of a convolution, from every output to every input of its window.
+    fn plain(conv: &Conv2d, samples: usize, weight: &[f32], d_output: &[f32]) -> Vec<f64> {
+        let (from, to) = (conv.output.shape, conv.input.shape);
+        let mut d_input = vec![0.0; samples * to.values()];
+        for (i, &d) in d_output.iter().enumerate() {
+            let (b, i) = (i / from.values(), i % from.values());
+            let (pixel, output) = (i / from.channels, i % from.channels);
+            let top = (pixel / from.width * conv.stride).wrapping_sub(conv.pad);
+            let left = (pixel % from.width * conv.stride).wrapping_sub(conv.pad);
+            for tap in 0..conv.kernel.0 * conv.kernel.1 {
+                let y = top.wrapping_add(tap / conv.kernel.1);
+                let x = left.wrapping_add(tap % conv.kernel.1);
+                if y >= to.height || x >= to.width {
+                    continue;
+                }
+                for channel in 0..to.channels {
+                    let row = (tap * to.channels + channel) * padded(from.channels);
+                    let at = ((b * to.height + y) * to.width + x) * to.channels + channel;
+                    d_input[at] += f64::from(d) * f64::from(weight[row + output]);
+                }
+            }
+        }
+        d_input
+    }
+
+    #[test]
+    fn the_gradient_of_the_input_is_that_of_the_definition() {
+        let mut rng = Rng::new(8, &[]);
+        for round in 0..150 {
+            let mut below = |n: u32| rng.below(n) as usize;
+            let kernel = (1 + below(7), 1 + below(7));
+            let (stride, pad) = (1 + below(3), below(kernel.0.min(kernel.1) as u32));
+            let channels = 1 + below(if round % 2 == 0 { 8 } else { 40 });
+            let input = Shape { height: 1 + below(10), width: 1 + below(10), channels };
+            let Some((height, width)) = Conv2d::output_size(input, kernel, stride, pad) else {
+                continue;
+            };
+            let output = Shape { height, width, channels: 1 + below(20) };
+            let (samples, more, frame) = (1 + below(4), below(3), below(3));
+            let mut noise = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.normal()).collect() };
+            let weight = noise(kernel.0 * kernel.1 * channels * padded(output.channels));
+            let d_values = noise(samples * output.values());
+            let output = Grid::of(output, frame);
+            let d_output = output.filled(samples, &d_values);
+            let halves = Grid::of_halves(input, pad);
+            for input in [Some(Grid::of(input, pad)), halves].into_iter().flatten() {
+                let conv = Conv2d { input, output, kernel, stride, pad };
+                let expected = plain(&conv, samples, &weight, &d_values);
+                for kernels in Kernel::available() {
+                    let of = [samples + more, samples];
+                    let d_input = kernels.run(BackwardInput(conv, of, &weight, &d_output));
+                    for (&got, want) in d_input.iter().zip(&expected) {
+                        let error = (f64::from(got) - want).abs();
+                        assert!(error < 1e-4 * (1.0 + want.abs()), "{conv:?}: {got}, not {want}");
+                    }
+                }
+            }
+        }
     }
 }

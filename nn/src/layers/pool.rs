@@ -43,6 +43,7 @@ impl Pool {
 
     /// `output` = the largest, or the mean, of each window of `input`.
     pub fn forward(&self, samples: usize, input: &[f32], output: &mut [f32]) {
+        debug_assert!(self.output.pitch >= self.input.pitch, "room for all channels");
         Kernel::chosen().run(Forward(*self, samples, input, output));
     }
 
@@ -100,6 +101,7 @@ impl Pool {
     }
 
     /// Of every row of windows of 2 x 2, where it begins in the output, and both its rows in the input.
+    #[inline(always)]
     fn rows_of_fours(&self, samples: usize) -> impl Iterator<Item = [usize; 3]> {
         let Self { input, output, .. } = *self;
         let rows = (0..samples).flat_map(move |b| (0..output.shape.height).map(move |y| (b, y)));
@@ -284,8 +286,8 @@ impl Pool {
     }
 }
 
-/// [`Pool::forward`] with the instructions of a kernel. It needs all registers for its loops over rows, so it
-/// is a task of its own.
+/// [`Pool::forward`] with the instructions of a kernel: a function of its own, as tasks are, whose loops over
+/// rows have all registers.
 struct Forward<'a>(Pool, usize, &'a [f32], &'a mut [f32]);
 
 impl Task for Forward<'_> {
@@ -349,27 +351,23 @@ fn channels_mut<const W: usize>(values: &mut [f32], at: usize) -> &mut [f32; W] 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{Kernel, Simd, Task};
     use crate::rng::Rng;
 
-    /// Pools and goes back, on the grid.
-    struct Both<'a>(Pool, &'a [f32], &'a [f32]);
-
-    impl Task for Both<'_> {
-        type Output = [Vec<f32>; 2];
-
-        #[inline(always)]
-        fn run<S: Simd>(self, _: S) -> [Vec<f32>; 2] {
-            let Self(pool, values, d_values) = self;
-            let samples = 3;
-            let input = pool.input.filled(samples, values);
-            let d_output = pool.output.filled(samples, d_values);
-            let [mut output, mut d_input] =
-                [pool.output, pool.input].map(|grid| vec![7.0; samples * grid.sample()]);
-            pool.forward(samples, &input, &mut output);
-            pool.backward(samples, (&input, &output), &d_output, &mut d_input);
-            [pool.output.values(samples, &output), pool.input.values(samples, &d_input)]
+    /// Pools and goes back, on the grid. What is outside of its pixels stays as it was.
+    fn both(kernel: Kernel, pool: Pool, values: &[f32], d_values: &[f32]) -> [Vec<f32>; 2] {
+        let samples = 3;
+        let input = pool.input.filled(samples, values);
+        let d_output = pool.output.filled(samples, d_values);
+        let [mut output, mut d_input] =
+            [pool.output, pool.input].map(|grid| vec![7.0; samples * grid.sample()]);
+        kernel.run(Forward(pool, samples, &input, &mut output));
+        kernel.run(Backward(pool, samples, (&input, &output), &d_output, &mut d_input));
+        let mut outside = output.clone();
+        for at in pool.output.pixels(samples) {
+            outside[at as usize..][..pool.output.pitch].fill(7.0);
         }
+        assert!(outside.iter().all(|&value| value == 7.0), "{pool:?} writes into the frame");
+        [pool.output.values(samples, &output), pool.input.values(samples, &d_input)]
     }
 
     /// What [`Pool`] does, by its definition: values without padding.
@@ -420,7 +418,7 @@ mod tests {
                 let pool = Pool { kind, input, output, window };
                 let expected = plain(pool, &values, &d_values);
                 for kernel in Kernel::available() {
-                    let pooled = kernel.run(Both(pool, &values, &d_values));
+                    let pooled = both(kernel, pool, &values, &d_values);
                     assert!(pooled == expected, "{pool:?}, {}", kernel.name());
                 }
             }
@@ -444,7 +442,7 @@ mod tests {
             for kind in [Kind::Max, Kind::Average] {
                 for kernel in Kernel::available() {
                     let pooled = |input: Grid, output: Grid| {
-                        kernel.run(Both(Pool { kind, input, output, window }, &values, &d_values))
+                        both(kernel, Pool { kind, input, output, window }, &values, &d_values)
                     };
                     let whole = pooled(Grid::of(input, 0), Grid::of(output, 1));
                     let pairs = Grid::of_pairs(input).unwrap();
