@@ -164,83 +164,13 @@ impl Pool {
         d_output: &[f32],
         d_input: &mut [f32],
     ) {
-        match (self.window, self.kind) {
-            ((2, 2), Kind::Average) => {
-                let part = |_, _, d| [0.25 * d; 4];
-                self.backward_fours(part, samples, values, d_output, d_input);
-            }
-            ((2, 2), Kind::Max) => {
-                self.backward_fours(to_first, samples, values, d_output, d_input);
-            }
-            _ if self.input.pitch == HALF => {
-                self.backward_by::<HALF>(samples, values, d_output, d_input);
-            }
+        // Of the usual window the compiler makes straight code.
+        let usual = Self { window: (2, 2), ..*self };
+        match (self.window, self.input.pitch) {
+            ((2, 2), HALF) => usual.backward_by::<HALF>(samples, values, d_output, d_input),
+            ((2, 2), _) => usual.backward_by::<LANES>(samples, values, d_output, d_input),
+            (_, HALF) => self.backward_by::<HALF>(samples, values, d_output, d_input),
             _ => self.backward_by::<LANES>(samples, values, d_output, d_input),
-        }
-    }
-
-    /// [`Pool::backward`] of the usual windows: what `part` says of four values, of what they were pooled
-    /// to and of its derivative.
-    #[inline(always)]
-    fn backward_fours(
-        &self,
-        part: impl Fn([f32; 4], f32, f32) -> [f32; 4],
-        samples: usize,
-        values: (&[f32], &[f32]),
-        d_output: &[f32],
-        d_input: &mut [f32],
-    ) {
-        match self.input.pitch {
-            HALF => self.backward_rows::<HALF>(HALF, part, samples, values, d_output, d_input),
-            LANES => self.backward_rows::<LANES>(LANES, part, samples, values, d_output, d_input),
-            pitch => self.backward_rows::<LANES>(pitch, part, samples, values, d_output, d_input),
-        }
-    }
-
-    /// [`Pool::backward_fours`] by rows, as [`Pool::forward_rows`].
-    #[inline(always)]
-    fn backward_rows<const W: usize>(
-        &self,
-        pitch: usize,
-        part: impl Fn([f32; 4], f32, f32) -> [f32; 4],
-        samples: usize,
-        (input, output): (&[f32], &[f32]),
-        d_output: &[f32],
-        d_input: &mut [f32],
-    ) {
-        self.clear_rest(samples, d_input);
-        let (width, to_pitch) = (self.output.shape.width, self.output.pitch);
-        for [from, top, bottom] in self.rows_of_fours(samples) {
-            let rows = [top, bottom].map(|row| input[row..].chunks_exact(2 * pitch));
-            let (d_top, d_bottom) = d_input[top..].split_at_mut(bottom - top);
-            let d_rows = [d_top, d_bottom].map(|row| row.chunks_exact_mut(2 * pitch));
-            let of = [output, d_output].map(|values| values[from..].chunks_exact(to_pitch));
-            let ([top, bottom], [d_top, d_bottom], [max, d]) = (rows, d_rows, of);
-            let windows = top.zip(bottom).zip(d_top.zip(d_bottom)).zip(max.zip(d)).take(width);
-            for (((top, bottom), (d_top, d_bottom)), (max, d)) in windows {
-                for at in (0..pitch).step_by(W) {
-                    let [a, b]: [[f32; W]; 2] = [channels(top, at), channels(top, pitch + at)];
-                    let [c, e] = [channels::<W>(bottom, at), channels(bottom, pitch + at)];
-                    let [max, d] = [channels::<W>(max, at), channels(d, at)];
-                    let [mut d_a, mut d_b, mut d_c, mut d_e] = [[0.0; W]; 4];
-                    for i in 0..W {
-                        [d_a[i], d_b[i], d_c[i], d_e[i]] =
-                            part([a[i], b[i], c[i], e[i]], max[i], d[i]);
-                    }
-                    *channels_mut(d_top, at) = d_a;
-                    *channels_mut(d_top, pitch + at) = d_b;
-                    *channels_mut(d_bottom, at) = d_c;
-                    *channels_mut(d_bottom, pitch + at) = d_e;
-                }
-            }
-        }
-    }
-
-    /// Pixels that are in no window have no derivative.
-    fn clear_rest(&self, samples: usize, d_input: &mut [f32]) {
-        let Shape { height, width, .. } = self.input.shape;
-        if !(height.is_multiple_of(self.window.0) && width.is_multiple_of(self.window.1)) {
-            d_input[..samples * self.input.sample()].fill(0.0);
         }
     }
 
@@ -253,7 +183,11 @@ impl Pool {
         d_output: &[f32],
         d_input: &mut [f32],
     ) {
-        self.clear_rest(samples, d_input);
+        let Shape { height, width, .. } = self.input.shape;
+        if !(height.is_multiple_of(self.window.0) && width.is_multiple_of(self.window.1)) {
+            // Some pixels are in no window.
+            d_input[..samples * self.input.sample()].fill(0.0);
+        }
         let share = 1.0 / (self.window.0 * self.window.1) as f32;
         let (row, pitch) = (self.input.row(), self.input.pitch);
         self.each_window(
@@ -322,18 +256,6 @@ fn mean([a, b, c, d]: [f32; 4]) -> f32 {
 fn largest([a, b, c, d]: [f32; 4]) -> f32 {
     let larger = |a: f32, b: f32| if b > a { b } else { a };
     larger(larger(larger(a, b), c), d)
-}
-
-/// The derivative of the largest of four values goes to the first that is as large.
-#[inline(always)]
-fn to_first(values: [f32; 4], max: f32, d: f32) -> [f32; 4] {
-    let mut left = d;
-    values.map(|value| {
-        let is_less = value < max;
-        let part = if is_less { 0.0 } else { left };
-        left = if is_less { left } else { 0.0 };
-        part
-    })
 }
 
 /// The `W` values from there on.
